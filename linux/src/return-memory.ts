@@ -21,12 +21,14 @@ const betweenMs = 20_000;
 const shareOfTime = 200;
 /** A full collection of more would hold up the next call for longer than 50 ms: this thread marks 3 MB and more in one. */
 const collectUpToBytes = 128 * 1024 * 1024;
+/** A heap of more is collected in pieces, if it has grown by so much since it was: that takes seconds of other threads. */
+const grownBy = 1.5;
 
 /**
  * Gives memory that a burst of work left behind back to the kernel once the process rests: V8 keeps a heap as large as it
  * last was, malloc its free blocks, and the kernel maps what was read of the program's file though most of it ran once, at the start.
  * A process that did nothing since the last time does nothing; whether it worked is told by V8's own collections.
- * A heap of more than `upToBytes` is left to them.
+ * A heap of more than `upToBytes` is collected in pieces, once it has grown, and what is left of it as any other if that is less.
  */
 export function returnMemoryWhenQuiet(clock: Clock, upToBytes = collectUpToBytes): Disposable {
   const collect = collector(upToBytes);
@@ -41,21 +43,25 @@ export function returnMemoryWhenQuiet(clock: Clock, upToBytes = collectUpToBytes
     const left = Math.max(workedAt + quietMs, notBefore) - clock.monotonicMs();
     if (left > 0) return wait(left);
     isReturning = true;
+    begin(collect(), 0);
+  };
+  const begin = (collections: Iterator<void>, beforeMs: number) => {
     const began = usedMs();
-    collect();
-    const firstMs = usedMs() - began;
-    timer = clock.schedule(collectAgainMs, () => {
-      timer = undefined;
-      const again = usedMs();
-      collect();
-      void returnPages().finally(() => {
-        const spentMs = firstMs + usedMs() - again;
-        notBefore = clock.monotonicMs() + Math.max(betweenMs, spentMs * shareOfTime);
-        // Our own collection is told a turn later.
-        timer = clock.schedule(100, () => {
-          timer = undefined;
-          isReturning = false;
-        });
+    const { done } = collections.next();
+    const spentMs = beforeMs + usedMs() - began;
+    if (!done) timer = clock.schedule(collectAgainMs, () => begin(collections, spentMs));
+    else end(spentMs);
+  };
+  const end = (beforeMs: number) => {
+    timer = undefined;
+    const began = usedMs();
+    void returnPages().finally(() => {
+      const spentMs = beforeMs + usedMs() - began;
+      notBefore = clock.monotonicMs() + Math.max(betweenMs, spentMs * shareOfTime);
+      // Our own collection is told a turn later.
+      timer = clock.schedule(100, () => {
+        timer = undefined;
+        isReturning = false;
       });
     });
   };
@@ -80,15 +86,35 @@ function usedMs(): number {
   return (user + system) / 1000;
 }
 
-function collector(upToBytes: number): () => void {
+/** What collects, a step at a time: others have their turn in between, and behind the last one. */
+function collector(upToBytes: number): () => Iterator<void> {
   // The only way to a collection that needs no flag of the process.
   setFlagsFromString('--expose-gc');
   const gc = runInNewContext('gc') as (how: object) => void;
+  const used = () => getHeapStatistics().used_heap_size;
   // V8's last resort does the same in one turn, of a tenth of a second for 30 MB. At rest, when little is allocated, a
   // regular one makes the room for young objects small, too; the next finds in pieces what the first left in between, and
   // what neither needs V8 gives to the kernel within ten seconds.
-  return () => {
-    if (getHeapStatistics().used_heap_size <= upToBytes) gc({ type: 'major', execution: 'sync' });
+  const collect = () => gc({ type: 'major', execution: 'sync' });
+  // V8 marks in pieces, and on other threads, once it takes the heap for full when it has collected young objects. What was marked
+  // before it was let go of is left to the second time.
+  const collectInPieces = () => {
+    setFlagsFromString('--incremental-marking-hard-trigger=1');
+    gc({ type: 'minor', execution: 'sync' });
+    setFlagsFromString('--incremental-marking-hard-trigger=0');
+  };
+  let keptBytes = 0;
+  return function* () {
+    const isGrown = used() > keptBytes * grownBy;
+    for (let i = 0; i < 2 && used() > upToBytes && isGrown; i++) {
+      collectInPieces();
+      yield;
+    }
+    for (let i = 0; i < 2 && used() <= upToBytes; i++) {
+      collect();
+      if (i === 0) yield;
+    }
+    keptBytes = used();
   };
 }
 
