@@ -16,6 +16,7 @@ import { beginInTurns } from './begin-in-turns.ts';
 import { endInTurns } from './end-in-turns.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
+import { LargeHeads } from './large-heads.ts';
 import { atMost } from './live-requests.ts';
 import { badRequest, malformedHead, type Refusal } from './malformed-head.ts';
 import { outliveStreamErrors } from './outlive-stream-errors.ts';
@@ -158,10 +159,13 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   const { log, metrics } = parts;
   const handler = new HttpHandler(parts);
   const failed = (error: unknown) => log.error('a connection was not served', { error });
+  const largeHeads = new LargeHeads();
   const begin = (request: Http2ServerRequest, response: Http2ServerResponse, wanted?: () => void) => {
+    const { stream } = request as Partial<Http2ServerRequest>;
+    if (stream && !largeHeads.admits(stream, request.rawHeaders.length / 2))
+      return stream.close(constants.NGHTTP2_REFUSED_STREAM);
     const refusal = refusalOf(request as unknown as IncomingMessage);
     if (refusal !== undefined) {
-      const { stream } = request as Partial<Http2ServerRequest>;
       if (stream) return stream.close(constants.NGHTTP2_PROTOCOL_ERROR);
       return refuse(request.socket, refusal);
     }
