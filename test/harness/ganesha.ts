@@ -21,7 +21,10 @@ rpcbind -f -w &
 exec sleep infinity
 `;
 
-const deadlineMs = 60_000;
+/** Tells what hangs, before the hook that waits for it gives up. */
+const deadlineMs = 110_000;
+/** Of one look: who is not there refuses at once, and who is there answers late on a busy machine. */
+const answerMs = 10_000;
 
 /**
  * nfs-ganesha with rpcbind on their usual ports in a network namespace of their own, at `host`; a directory of this
@@ -164,13 +167,15 @@ async function eventually(what: string, check: () => Promise<boolean>): Promise<
 /** Calls a program's null procedure where rpcbind says it is. */
 function isRegistered(host: string, program: string, version: number): Promise<boolean> {
   return new Promise((resolve) => {
-    execFile('rpcinfo', ['-T', 'tcp', host, program, String(version)], { timeout: 2000 }, (error) => resolve(!error));
+    execFile('rpcinfo', ['-T', 'tcp', host, program, String(version)], { timeout: answerMs }, (error) =>
+      resolve(!error),
+    );
   });
 }
 
 function canConnect(host: string, port: number): Promise<boolean> {
   return new Promise((resolve) => {
-    const socket = connect({ host, port, timeout: 500 });
+    const socket = connect({ host, port, timeout: answerMs });
     const end = (result: boolean) => {
       socket.destroy();
       resolve(result);
