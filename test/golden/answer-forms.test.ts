@@ -110,11 +110,11 @@ test('a watch for metadata of lists ends with the first object', async () => {
   expect((await watch('PartialObjectMetadata')).text.match(/"type":"ADDED"/g)).toHaveLength(3);
 });
 
-test('a request may have thousands of headers, and HTTP/2 as well', async () => {
+test('a request may have thousands of headers, and a thousand over HTTP/2', async () => {
   const many = (count: number) => Object.fromEntries(Array.from({ length: count }, (_, i) => [`x-${i}`, 'a']));
   expect(await send('GET', '/healthz', { headers: many(5000) })).toMatchObject({ status: 200 });
   const session = connect(`https://127.0.0.1:${server.port}`, { ca: server.authority.cert });
-  const [headers] = await once(session.request({ ':path': '/healthz', ...many(1500) }), 'response');
+  const [headers] = await once(session.request({ ':path': '/healthz', ...many(1000) }), 'response');
   expect(headers[':status']).toBe(200);
   session.close();
 });
