@@ -130,7 +130,7 @@ test('a backup onto a disk without room for it says so and leaves nothing', asyn
       isInteractive: false,
       env: {},
     };
-    const options = { terminal, signal: new AbortController().signal, driverCommand: ['true'] };
+    const options = { terminal, signal: new AbortController().signal, driverCommand: ['true'] } as const;
     expect(await runCli(['backup', join(small, 'copy.db'), '--data-dir', dataDir], options)).toBe(1);
     expect(said.join('')).toContain(`cannot write ${small}/copy.db: database or disk is full`);
     expect(readdirSync(small)).toEqual([]);
