@@ -94,9 +94,10 @@ test('a service account token stands for its account, and ends with its pod', as
   await expect(ask({ boundObjectRef: { kind: 'Pod', apiVersion: 'v1', name: 'q' } })).rejects.toThrow(
     'cannot bind token for serviceaccount "default" to pod running with different serviceaccount name.',
   );
-  await expect(ask({ boundObjectRef: { kind: 'Foo' } })).rejects.toThrow(
-    'cannot bind token to object of type /, Kind=Foo',
-  );
+  for (const apiVersion of ['', 'a/b/c'])
+    await expect(ask({ boundObjectRef: { kind: 'Foo', apiVersion } })).rejects.toThrow(
+      'cannot bind token to object of type /, Kind=Foo',
+    );
   await client.create(resources.secrets, { metadata: ref('s') });
   await client.create(resources.nodes, { metadata: { name: 'n' } });
   for (const [kind, apiVersion, name] of [
