@@ -13,7 +13,8 @@ import { disown, own } from './owned-directory.ts';
  */
 const holderScript = `
 mount -t tmpfs tmpfs /run && mkdir -p /run/ganesha /run/rpcbind /run/etc /run/work && ip link set lo up || exit 1
-for point in $(cut -d ' ' -f 5 /proc/self/mountinfo); do case $point in "$2"/*) umount -l "$point" 2>/dev/null; esac; done
+points=; for point in $(cut -d ' ' -f 5 /proc/self/mountinfo); do case $point in "$2"/*) points="$points $point"; esac; done
+[ -z "$points" ] || umount -l $points 2>/dev/null
 [ -e /etc/mtab ] || { mount -t overlay -o lowerdir=/etc,upperdir=/run/etc,workdir=/run/work overlay /etc && ln -s /proc/mounts /etc/mtab; } || exit 1
 until ip addr add "$1/30" dev eth0 2>/dev/null; do sleep 0.02; done
 ip link set eth0 up
