@@ -39,15 +39,28 @@ test('a data directory whose objects are in etcd is not served from a new file',
 
 test('copies that a killed process left beside the store are gone after a start; those of users stay', async () => {
   const data = aDataDir('berth.db.backup-0', 'secrets');
+  await (await openStore({ data, etcd: undefined, ...parts }))[Symbol.asyncDispose]();
   for (const name of [
     'berth.db.restored',
     'berth.db.restored-wal',
     'berth.db.try',
     'berth.db.before-restore',
     'berth.db.backup-mine',
+    'berth.db.backup-1',
   ])
     writeFileSync(join(data.store, name), 'secrets');
   await using _store = await openStore({ data, etcd: undefined, ...parts });
   const left = readdirSync(data.store).filter((name) => !/^berth\.db(-wal)?$/.test(name));
   expect(left.sort()).toEqual(['berth.db.backup-mine', 'berth.db.before-restore']);
+});
+
+test('a restore that was killed with the old file aside and the new one not in place is no empty cluster', async () => {
+  const data = aDataDir('berth.db.before-restore', 'objects');
+  writeFileSync(join(data.store, 'berth.db.restored'), 'objects');
+  await expect(openStore({ data, etcd: undefined, ...parts })).rejects.toMatchObject({
+    code: 'Failed',
+    message: `a restore of ${data.store}/berth.db did not come to its end`,
+    hint: expect.stringContaining('berth restore'),
+  });
+  expect(readdirSync(data.store).sort()).toEqual(['berth.db.before-restore', 'berth.db.restored']);
 });

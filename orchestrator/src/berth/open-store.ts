@@ -23,7 +23,7 @@ export interface OpenStoreOptions {
   readonly log: Logger;
 }
 
-/** The store of API objects. @throws BerthError Failed – it cannot be opened; Usage – a file of a flag cannot be read. */
+/** The store of API objects. @throws BerthError Failed – it cannot be opened, or was half restored; Usage – a file of a flag cannot be read. */
 export async function openStore(options: OpenStoreOptions): Promise<Store> {
   try {
     return await (options.etcd ? openEtcd(options.etcd, options) : openFile(options));
@@ -38,6 +38,7 @@ export async function openStore(options: OpenStoreOptions): Promise<Store> {
 
 async function openFile({ data, clock, log }: OpenStoreOptions): Promise<Store> {
   await refuseOtherThanEtcd(data);
+  refuseHalfRestored(data);
   await mkdir(data.store, { recursive: true, mode: 0o700 });
   await removeLeftCopies(data);
   return openSqliteStore({ file: fileOf(data), clock, log });
@@ -92,6 +93,16 @@ async function refuseOtherThanEtcd(data: DataDir): Promise<void> {
   if (existsSync(fileOf(data)) || !existsSync(mark)) return;
   throw new BerthError('Usage', `${data.path} has its objects in etcd, not in a file`, {
     hint: `give ${(await readFile(mark, 'utf8')).trim()}, name another --data-dir, or remove ${mark} to begin without objects`,
+  });
+}
+
+/** Killed between its last two steps, a restore leaves the old file aside and the new one not yet in place. @throws BerthError Failed */
+function refuseHalfRestored(data: DataDir): void {
+  const file = fileOf(data);
+  const aside = `${file}.before-restore`;
+  if (existsSync(file) || !existsSync(aside) || !existsSync(`${file}.restored`)) return;
+  throw new BerthError('Failed', `a restore of ${file} did not come to its end`, {
+    hint: `run berth restore again; or move ${aside}, and what is named like it, back in its place`,
   });
 }
 
