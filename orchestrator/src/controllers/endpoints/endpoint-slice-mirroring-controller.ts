@@ -9,6 +9,7 @@ import {
 } from '@berth/kube';
 import { semanticEqual } from '../../api-server/resources/equality.ts';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
+import { isOfElection } from './is-of-election.ts';
 import { type MirroredSlice, mirroredSlices } from './mirrored-slices.ts';
 import { freeNames } from './plan-slices.ts';
 
@@ -16,7 +17,6 @@ const managedBy = 'endpointslicemirroring-controller.k8s.io';
 const managedLabel = 'endpointslice.kubernetes.io/managed-by';
 const serviceLabel = 'kubernetes.io/service-name';
 const skipLabel = 'endpointslice.kubernetes.io/skip-mirror';
-const leaderAnnotation = 'control-plane.alpha.kubernetes.io/leader';
 
 /** They say of the Endpoints what is not so of slices. */
 const ownAnnotations = [
@@ -143,8 +143,8 @@ class Mirror {
 
 const byService = 'mirroring/service';
 
-function isMirrored({ metadata: { labels, annotations } }: Endpoints): boolean {
-  return labels?.[skipLabel] !== 'true' && annotations?.[leaderAnnotation] === undefined;
+function isMirrored(endpoints: Endpoints): boolean {
+  return endpoints.metadata.labels?.[skipLabel] !== 'true' && !isOfElection(endpoints);
 }
 
 /** Key of the service whose mirrored slice it is. */

@@ -13,10 +13,18 @@ import { aPod, aServer } from '../../api-server/server.test-harness.ts';
 import { defaultServices } from '../../api-server/service-ips/default-services.ts';
 import { startEndpointsController } from './endpoints-controller.ts';
 
-async function scene(services = defaultServices, log: Logger = silentLogger) {
+type Before = { readonly name: string; readonly annotations?: Record<string, string>; readonly subsets?: object[] };
+
+/** `before`: Endpoints that there are before the controller starts. */
+async function scene(services = defaultServices, log: Logger = silentLogger, before: readonly Before[] = []) {
   const server = await aServer({ services });
   const { clock } = server;
   const client = new KubeClient(server.server.transport());
+  for (const { name, annotations = {}, ...more } of before)
+    await client.create(resources.endpoints, {
+      metadata: { namespace: 'default', name, annotations },
+      ...more,
+    } as Endpoints);
   const stop = new AbortController();
   const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
   const recorder = () => ({ event: () => undefined });
@@ -29,7 +37,8 @@ async function scene(services = defaultServices, log: Logger = silentLogger) {
     );
   return {
     client,
-    service: (spec: object) => client.create(resources.services, { metadata: ref, spec }),
+    service: (spec: object, labels: Record<string, string> = {}) =>
+      client.create(resources.services, { metadata: { ...ref, labels }, spec }),
     endpoints: () => client.find<Endpoints>(resources.endpoints, ref),
     slices,
     slice: async () => (await slices())[0],
@@ -143,6 +152,91 @@ test('Endpoints and slices that somebody deletes come back', async () => {
   await s.client.delete(resources.endpoints, { namespace, name: 's' });
   await s.until(async () => ![undefined, uid].includes((await s.slice())?.metadata.uid));
   await s.until(async () => (await s.endpoints())?.subsets?.length === 1);
+});
+
+// endpoints syncService, endpointslice setEndpointSliceLabels.
+test("a Service's labels are those of its Endpoints and slices, also when they change alone; which are headless it does not say itself", async () => {
+  await using s = await scene();
+  const headless = 'service.kubernetes.io/headless';
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] }, { team: 'a', [headless]: '' });
+  const both = async () => [(await s.endpoints())?.metadata.labels, (await s.slice())?.metadata.labels];
+  await s.until(async () => (await both()).every((labels) => labels?.['team'] === 'a'));
+  for (const labels of await both()) expect(labels).not.toHaveProperty([headless]);
+  const relabel = (labels: Record<string, string | null>) =>
+    s.client.patch(
+      resources.services,
+      { namespace: 'default', name: 's' },
+      { type: 'merge', patch: { metadata: { labels } } },
+    );
+  await relabel({ team: 'b', more: '1' });
+  await s.until(async () => (await both()).every((labels) => labels?.['team'] === 'b' && labels['more'] === '1'));
+  await relabel({ more: null });
+  await s.until(async () => (await both()).every((labels) => labels !== undefined && !('more' in labels)));
+  expect(await both()).toEqual([
+    { team: 'b', 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' },
+    {
+      team: 'b',
+      'kubernetes.io/service-name': 's',
+      'endpointslice.kubernetes.io/managed-by': 'endpointslice-controller.k8s.io',
+    },
+  ]);
+});
+
+test('a slice that somebody changes is put right', async () => {
+  await using s = await scene();
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] });
+  await s.pod('a', { ip: '10.0.0.1', ready: true });
+  await s.until(async () => (await s.slice())?.endpoints?.length === 1);
+  const slice = (await s.slice()) as EndpointSlice;
+  const changed = await s.client.update<EndpointSlice>(resources.endpointslices, {
+    ...slice,
+    endpoints: [{ addresses: ['10.0.0.9'] }],
+  });
+  await s.until(async () => (await s.slice())?.metadata.resourceVersion !== changed.metadata.resourceVersion);
+  expect((await s.slice())?.endpoints).toEqual(slice.endpoints);
+});
+
+test('Endpoints of a Service that went while nobody looked go at the start, those of an election and by hand later stay', async () => {
+  await using s = await scene(defaultServices, silentLogger, [
+    { name: 'left', subsets: [{ addresses: [{ ip: '10.0.0.1' }], ports: [{ port: 80 }] }] },
+    { name: 'elected', annotations: { 'control-plane.alpha.kubernetes.io/leader': '{}' } },
+  ]);
+  const names = async () =>
+    (await s.client.list<Endpoints>(resources.endpoints)).items.map((each) => each.metadata.name);
+  await s.until(async () => !(await names()).includes('left'));
+  await s.client.create(resources.endpoints, { metadata: { namespace: 'default', name: 'by-hand' } });
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] });
+  await s.until(async () => (await s.slice()) !== undefined && (await s.endpoints()) !== undefined);
+  expect((await names()).toSorted()).toEqual(['by-hand', 'elected', 's']);
+});
+
+// endpointslice reconciler reconcileByAddressType, dropEndpointSlicesPendingDeletion.
+test('slices of an earlier Service of the name go, and one that is being deleted gets nothing more', async () => {
+  await using s = await scene();
+  await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] });
+  await s.until(async () => (await s.slice()) !== undefined);
+  const { metadata } = (await s.slice()) as EndpointSlice;
+  const { namespace, labels } = metadata;
+  const owner = { apiVersion: 'v1', kind: 'Service', name: 's', uid: 'of-an-earlier-one' };
+  await s.client.create(resources.endpointslices, {
+    metadata: { namespace, name: 'earlier', labels, ownerReferences: [owner] },
+    addressType: 'IPv4',
+    endpoints: [],
+  } as unknown as EndpointSlice);
+  const ref = { namespace, name: metadata.name as string };
+  await s.client.patch(resources.endpointslices, ref, {
+    type: 'merge',
+    patch: { metadata: { finalizers: ['a.b/c'] } },
+  });
+  await s.client.delete(resources.endpointslices, ref);
+  await s.pod('a', { ip: '10.0.0.1', ready: true });
+  await s.until(async () => (await s.slices()).some(({ endpoints }) => endpoints?.length === 1));
+  await s.until(async () => (await s.slices()).length === 2);
+  const told = (await s.slices()).map((each) => [each.metadata.name === ref.name, each.endpoints?.length ?? 0]);
+  expect(told.toSorted()).toEqual([
+    [false, 1],
+    [true, 0],
+  ]);
 });
 
 // endpointslice reconciler Reconcile, endpoints podToEndpointAddressForService.

@@ -11,8 +11,10 @@ import {
   type Service,
   splitKey,
 } from '@berth/kube';
+import { semanticEqual } from '../../api-server/resources/equality.ts';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
 import { endpointsOf, familiesOf, type ServiceEndpoint, selects } from './endpoint-addresses.ts';
+import { isOfElection } from './is-of-election.ts';
 import { planSlices } from './plan-slices.ts';
 import { subsetsOf } from './subsets.ts';
 
@@ -32,12 +34,20 @@ export function startEndpointsController(deps: ControllerDeps, signal: AbortSign
     signal,
   );
   services.onChange((key) => running.queue.add(key));
-  informers.of(resources.endpoints).onChange((key, { after }) => {
+  const endpoints = informers.of(resources.endpoints);
+  endpoints.onChange((key, { after }) => {
     if (!after && services.get(key)) running.queue.add(key);
   });
-  informers.of(resources.endpointslices).onChange((_, { before, after }) => {
-    const key = before && !after ? serviceOf(before)[0] : undefined;
-    if (key !== undefined && services.get(key)) running.queue.add(key);
+  // What is left of Services that went while nobody looked goes as well (upstream's checkLeftoverEndpoints).
+  endpoints.whenSynced(signal).then(
+    () => {
+      for (const each of endpoints.list()) if (!isOfElection(each)) running.queue.add(keyOf(each));
+    },
+    () => undefined,
+  );
+  // Also a slice that somebody else changed, as upstream's tracker of slices has it.
+  informers.of(resources.endpointslices).onChange((_, { before }) => {
+    for (const key of before ? serviceOf(before) : []) if (services.get(key)) running.queue.add(key);
   });
   pods.onChange((_, { before, after }) => {
     const pod = after ?? before;
@@ -89,12 +99,7 @@ class EndpointsWriter {
   }
 
   async #writeEndpoints(service: Service, subsets: EndpointSubset[]): Promise<void> {
-    const headless = service.spec?.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
-    const labels = {
-      ...service.metadata.labels,
-      'endpoints.kubernetes.io/managed-by': 'endpoint-controller',
-      ...headless,
-    };
+    const labels = labelsOf(service, { 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' });
     const present = this.#endpoints.get(keyOf(service));
     const content = subsets.length > 0 ? { subsets } : {};
     if (!present) {
@@ -103,7 +108,7 @@ class EndpointsWriter {
         metadata: { name, namespace, labels },
         ...content,
       } as Endpoints);
-    } else if (JSON.stringify(present.subsets ?? []) !== JSON.stringify(subsets)) {
+    } else if (!semanticEqual([present.subsets, present.metadata.labels], [subsets, labels])) {
       const { subsets: _, ...rest } = present;
       await this.#deps.client.update(resources.endpoints, {
         ...rest,
@@ -116,15 +121,12 @@ class EndpointsWriter {
   async #writeSlices(service: Service, endpoints: readonly ServiceEndpoint[]): Promise<void> {
     const { client } = this.#deps;
     const { name, namespace, uid } = service.metadata as { name: string; namespace: string; uid: string };
-    const headless = service.spec?.clusterIP === 'None' ? { 'service.kubernetes.io/headless': '' } : {};
-    const labels = {
-      ...service.metadata.labels,
+    const labels = labelsOf(service, {
       [serviceLabel]: name,
       'endpointslice.kubernetes.io/managed-by': managedBy,
-      ...headless,
-    };
+    });
     const plan = planSlices(
-      { name, uid, families: familiesOf(service) },
+      { name, uid, labels, families: familiesOf(service) },
       endpoints,
       this.#slices.byIndex(byService, keyOf(service)),
     );
@@ -151,6 +153,14 @@ class EndpointsWriter {
 }
 
 const byService = 'endpoints/service';
+const headlessLabel = 'service.kubernetes.io/headless';
+
+/** The Service's labels and `own`; which are headless is said here alone (endpoints syncService, endpointslice setEndpointSliceLabels). */
+function labelsOf({ metadata, spec }: Service, own: Record<string, string>): Record<string, string> {
+  const { [headlessLabel]: _, ...labels } = metadata.labels ?? {};
+  const isHeadless = ['None', ''].includes(spec?.clusterIP ?? '');
+  return { ...labels, ...own, ...(isHeadless ? { [headlessLabel]: '' } : {}) };
+}
 
 function isNamespaceTerminating(error: unknown): boolean {
   return (

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import type { EndpointSlice } from '@berth/kube';
+import { semanticEqual } from '../../api-server/resources/equality.ts';
 import { type AddressFamily, familyOf } from '../../api-server/resources/ip-form.ts';
 import type { ServiceEndpoint } from './endpoint-addresses.ts';
 
@@ -14,16 +15,28 @@ export interface SlicePlan {
   readonly delete: readonly EndpointSlice[];
 }
 
+interface SlicedService {
+  readonly name: string;
+  readonly uid: string;
+  /** What its slices shall have. */
+  readonly labels: Readonly<Record<string, string>>;
+  readonly families: readonly AddressFamily[];
+}
+
 /**
  * What becomes of a service's slices: of each family one for the pods with the same ports, or more where there are many; one without any
- * where there are no pods (endpointslice reconciler). A slice that has a group's ports stays its.
+ * where there are no pods (endpointslice reconciler). A slice that has a group's ports stays its. Slices of another
+ * Service that had the name go, and nothing is put into those that somebody deletes.
  */
 export function planSlices(
-  { name, uid, families }: { readonly name: string; readonly uid: string; readonly families: readonly AddressFamily[] },
+  { name, uid, labels, families }: SlicedService,
   endpoints: readonly ServiceEndpoint[],
   present: readonly EndpointSlice[],
 ): SlicePlan {
-  const left = new Set(present);
+  const staying = present.filter(({ metadata }) => metadata.deletionTimestamp === undefined);
+  const isOwned = ({ metadata }: EndpointSlice) =>
+    metadata.ownerReferences?.some((owner) => owner.uid === uid) === true;
+  const left = new Set(staying.filter(isOwned));
   const take = (fits: (slice: EndpointSlice) => boolean) => {
     const found = [...left].find(fits);
     if (found) left.delete(found);
@@ -37,18 +50,19 @@ export function planSlices(
     .flatMap((family) => contentsOf(endpoints, family))
     .map((content) => ({
       content,
-      slice: take((each) => isOf(content)(each) && same(each.ports ?? [], content.ports)),
+      slice: take((each) => isOf(content)(each) && semanticEqual(each.ports, content.ports)),
     }));
   const placed = wanted.map(({ content, slice }) => ({ content, slice: slice ?? take(isOf(content)) }));
   const names = freeNames(name, uid, present);
   return {
     create: placed.flatMap(({ content, slice }) => (slice ? [] : [{ ...content, name: names.next().value as string }])),
     update: placed.flatMap(({ content, slice }) =>
-      !slice || same([slice.endpoints ?? [], slice.ports ?? []], [content.endpoints, content.ports])
+      !slice ||
+      semanticEqual([slice.endpoints, slice.ports, slice.metadata.labels], [content.endpoints, content.ports, labels])
         ? []
         : [{ slice, content }],
     ),
-    delete: [...left],
+    delete: [...left, ...staying.filter((slice) => !isOwned(slice))],
   };
 }
 
@@ -84,8 +98,4 @@ function asSliceEndpoint({ ips, hostname, nodeName, target, ready, serving, term
     targetRef: target,
     ...(nodeName ? { nodeName } : {}),
   };
-}
-
-function same(a: unknown, b: unknown): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
 }
