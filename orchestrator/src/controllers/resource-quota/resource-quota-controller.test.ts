@@ -1,3 +1,4 @@
+import { silentLogger } from '@berth/kit';
 import { type KubeObject, type Pod, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aPod } from '../../api-server/server.test-harness.ts';
@@ -34,4 +35,22 @@ test('what goes is given back, of whatever kind', async () => {
   expect(await s.used()).toEqual({ 'count/resourceclaims.resource.k8s.io': '1' });
   await s.client.delete(resources.resourceclaims, at('c'));
   await s.untilUsed({ 'count/resourceclaims.resource.k8s.io': '0' });
+});
+
+test('a quota that goes while it is counted is nothing to tell of', async () => {
+  const heard: string[] = [];
+  await using s = await withController((deps, signal) => {
+    const { client } = deps;
+    const updateStatus: typeof client.updateStatus = async (type, object, ...rest) => {
+      await client.delete(resources.resourcequotas, at('q'));
+      return client.updateStatus(type, object, ...rest).finally(() => heard.push('asked'));
+    };
+    const log = { ...silentLogger, warn: (message: string) => void heard.push(message) };
+    const late = Object.create(client, { updateStatus: { value: updateStatus } }) as typeof client;
+    return startResourceQuotaController({ ...deps, log, client: late }, signal);
+  });
+  await s.client.create(resources.resourcequotas, { metadata: at('q'), spec: { hard: { pods: '1' } } });
+  await s.until(async () => heard.length > 0);
+  await s.clock.advance(1000);
+  expect(heard).toEqual(['asked']);
 });

@@ -1,6 +1,7 @@
 import {
   copyJson,
   type Informer,
+  isNotFound,
   type KubeObject,
   type PersistentVolumeClaim,
   type Pod,
@@ -101,7 +102,13 @@ async function count(
   const status = { hard: listOf(hard), used: listOf(used) };
   if (same(status.hard, quota.status?.hard) && same(status.used, quota.status?.used)) return { afterMs: resyncMs };
   const next = { ...copyJson(quota), status };
-  await deps.client.updateStatus(resources.resourcequotas, next, signal);
+  try {
+    await deps.client.updateStatus(resources.resourcequotas, next, signal);
+  } catch (error) {
+    // It went with what was counted, as in a namespace that goes: its deletion is on its way here.
+    if (isNotFound(error)) return undefined;
+    throw error;
+  }
   return { afterMs: resyncMs };
 }
 
