@@ -116,3 +116,21 @@ test('what is described is there, and says so', () => {
     },
   });
 });
+
+test('what is told of a field is not what is told of its type: kubectl explain prints both', () => {
+  const roots = Object.keys(describedFields).map((name) => `io.k8s.${name}`);
+  interface Told {
+    readonly description?: string;
+    readonly properties?: Readonly<Record<string, Told>>;
+    readonly allOf?: readonly [{ readonly $ref: string }];
+  }
+  const components = Object.fromEntries(componentsOf(roots, { facts: schemaFacts })) as Record<string, Told>;
+  const both = Object.entries(components).flatMap(([name, { properties = {} }]) =>
+    Object.entries(properties).flatMap(([field, { description, allOf }]) => {
+      const type = allOf && components[allOf[0].$ref.slice(ref('').$ref.length)]?.description;
+      return type === undefined || description === undefined ? [] : [{ field: `${name}.${field}`, description, type }];
+    }),
+  );
+  expect(both.length).toBeGreaterThan(50);
+  expect(both.filter(({ description, type }) => description === type)).toEqual([]);
+});

@@ -44,7 +44,7 @@ export const workloadDescriptions: Descriptions = {
     template,
   },
   'api.apps.v1.DeploymentStrategy': {
-    '': 'How old pods are replaced by new ones.',
+    '': 'A way to replace pods.',
     rollingUpdate: 'How many may be missing (maxUnavailable) and too many (maxSurge) meanwhile.',
     type: 'RollingUpdate, or Recreate: all old ones go first.',
   },
