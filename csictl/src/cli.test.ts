@@ -149,7 +149,15 @@ const failures: [what: string, argv: string[], exitCode: number, err: RegExp][] 
     3,
     /^csictl: data directory \/nonexistent: not found \(NOT_FOUND\)\nhint: /,
   ],
+  [
+    "another kubelet's directory that is not there",
+    ['mounts', '--kubelet-dir', '/nonexistent'],
+    3,
+    /^csictl: kubelet directory \/nonexistent: not found \(NOT_FOUND\)\nhint: .*--kubelet-dir DIR/,
+  ],
   ['an unknown command', ['volume'], 2, /csictl: unknown command 'volume'/],
+  ['help for an unknown command', ['help', 'volume'], 2, /^csictl: unknown command 'volume'\n\nUsage: csictl /],
+  ['help for an unknown RPC', ['csi', 'help', 'x'], 2, /^csictl: unknown command 'x'\n\nUsage: csictl csi /],
   [
     'an unknown flag',
     ['csi', 'create-volume', '--from', 'x'],

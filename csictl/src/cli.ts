@@ -1,3 +1,4 @@
+import { unknownHelpTopic } from '@berth/kit';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './bench/bench-commands.ts';
 import { action } from './command-action.ts';
@@ -101,6 +102,7 @@ function buildProgram(terminal: Terminal): Command {
     .addOption(new Option('-o, --output <format>', 'form of the answer').choices(outputFormats).default('table'))
     .option('--timeout <duration>', 'give up after this long', '30s')
     .option('-v, --verbose', 'tell every call to stderr', false)
+    .addHelpText('beforeAll', unknownHelpTopic)
     .addHelpText('after', examples)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()

@@ -39,5 +39,6 @@ export { runInThread, ThreadTooLong, type ThreadWork } from './run-in-thread.ts'
 export { startTask } from './start-task.ts';
 export { outputsByTurns } from './turn-writer.ts';
 export { Turns } from './turns.ts';
+export { unknownHelpTopic } from './unknown-help-topic.ts';
 export { withoutEnd } from './without-end.ts';
 export { type QueueObserver, type QueueState, WorkQueue, type WorkQueueOptions } from './work-queue.ts';

@@ -68,6 +68,18 @@ test.each([
 });
 
 test.each([
+  [['help', 'up2'], "berth: unknown command 'up2'\n\nUsage: berth "],
+  [['image', 'help', 'lod'], "berth: unknown command 'lod'\n\nUsage: berth image "],
+])('berth %s says that there is no such command, and which there are', async (argv, words) => {
+  expect(await berth(...argv)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(words) });
+});
+
+test('berth help shows what berth --help does', async () => {
+  expect(await berth('help')).toEqual(await berth('--help'));
+  expect(await berth('help', 'up')).toEqual(await berth('up', '--help'));
+});
+
+test.each([
   [['--event-ttl', '5'], '--event-ttl takes a duration such as 1h0m0s, not "5"'],
   [['--event-ttl', '-1s'], '--event-ttl takes a duration such as 1h0m0s, not "-1s"'],
   [['--goaway-chance', '0.03'], '--goaway-chance can not be less than 0 or greater than 0.02'],

@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
+import { createLogger, type LogLevel, logLevels, messageOf, systemClock, unknownHelpTopic } from '@berth/kit';
 import { isErrno, linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
 import {
@@ -83,6 +83,7 @@ function buildProgram(options: CliOptions): Command {
       writeErr: (text) => terminal.err(text.replace(/^error: /, 'berth: ')),
     })
     .showHelpAfterError('(see berth --help)')
+    .addHelpText('beforeAll', unknownHelpTopic)
     .addHelpText(
       'after',
       '\nExamples:\n  berth up                     start everything, then: export KUBECONFIG=/var/lib/berth/admin.kubeconfig\n  berth up --nodes 3 --port 0  three nodes on this machine, any free port\n  berth down                   remove pods and mounts, keep the data of volumes\n',
