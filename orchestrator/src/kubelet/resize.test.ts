@@ -1,3 +1,5 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Pod } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aContainer, aPod, podPath, type TestNode, testNode } from './testing/test-node.ts';
@@ -150,7 +152,7 @@ test('a resize that waits is done when another pod shrinks, and forgotten when i
   await node.until(() => pending(node.pod('p1') as Pod)?.observedGeneration === 4, 'another wait');
   ask(node, 'p2', '1', 2);
   await node.until(() => told(node.pod('p1') as Pod)?.[0]?.requests?.['cpu'] === '3', 'the resize');
-  expect(told(node.pod('p2') as Pod)).toEqual([cpus('1')]);
+  await node.until(() => told(node.pod('p2') as Pod)?.[0]?.requests?.['cpu'] === '1', 'the other');
 });
 
 test('a kubelet that starts again gives a pod no more than it had while its resize waits', async () => {
@@ -164,4 +166,53 @@ test('a kubelet that starts again gives a pod no more than it had while its resi
   expect(shares(node)).toBe(0);
   ask(node, 'p2', '1', 2);
   await node.until(() => told(node.pod('p1') as Pod)?.[0]?.requests?.['cpu'] === '3', 'the resize');
+});
+
+test('a kubelet that starts again knows what pods were given, whatever they ask for since', async () => {
+  await using node = await twoPods();
+  ask(node, 'p2', '1', 2);
+  await node.until(() => told(node.pod('p2') as Pod)?.[0]?.requests?.['cpu'] === '1', 'the resize');
+  await node.settled();
+  const before = shares(node);
+  const restarted = node.restart();
+  ask(node, 'p1', '4', 2);
+  ask(node, 'p2', '2', 3);
+  await restarted;
+  await node.until(
+    () => told(node.pod('p2') as Pod)?.[0]?.requests?.['cpu'] === '2',
+    'the resize that there is room for',
+  );
+  await node.settled();
+  expect(pending(node.pod('p1') as Pod)).toMatchObject({
+    reason: 'Deferred',
+    message: "Node didn't have enough resource: cpu, requested: 4000, used: 2000, capacity: 4000",
+  });
+  expect(told(node.pod('p1') as Pod)).toEqual([cpus('1')]);
+  expect(shares(node)).toBe(before + 1);
+});
+
+test('a resize that waits is tried every three minutes, and tells when', async () => {
+  await using node = await twoPods();
+  const probed = () => pending(node.pod('p1') as Pod)?.lastProbeTime;
+  ask(node, 'p1', '3', 2);
+  await node.until(() => probed() !== undefined, 'the wait');
+  await node.settled();
+  const first = Date.parse(probed() as string);
+  const writes = () => node.api.history.filter(({ path }) => path.includes('/pods/')).length;
+  const before = writes();
+  await node.clock.advance(179_000);
+  await node.settled();
+  expect([Date.parse(probed() as string), writes()]).toEqual([first, before]);
+  await node.clock.advance(1000);
+  await node.until(() => probed() !== new Date(first).toISOString().replace('.000Z', 'Z'), 'another try');
+  expect(Date.parse(probed() as string) - first).toBe(180_000);
+});
+
+test('what a pod was given is forgotten with it', async () => {
+  await using node = await twoPods();
+  const uid = (node.pod('p2') as Pod).metadata.uid as string;
+  const directory = join(node.root, 'kubelet/pods', uid);
+  expect(existsSync(join(directory, 'allocated.json'))).toBe(true);
+  node.api.remove(podPath('p2'));
+  await node.until(() => !existsSync(directory), 'the end of the pod', 1000);
 });

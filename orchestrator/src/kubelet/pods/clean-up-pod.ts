@@ -5,6 +5,7 @@ import { podCgroupPath } from '../containers/linux-resources.ts';
 import { podLogDirectory } from '../containers/sandbox-config.ts';
 import { type NodeContext, podDirectory } from '../node-context.ts';
 import type { QosClass } from '../status/pod-qos.ts';
+import { removeAllocationRecord } from './allocation-record.ts';
 import type { RuntimePod } from './runtime-pod.ts';
 
 const qosClasses: readonly QosClass[] = ['Guaranteed', 'Burstable', 'BestEffort'];
@@ -14,6 +15,7 @@ export async function removePodFiles(node: NodeContext, uid: string): Promise<vo
   const directory = podDirectory(node, uid);
   await rm(join(directory, 'containers'), { recursive: true, force: true });
   await rm(join(directory, 'etc-hosts'), { force: true });
+  await removeAllocationRecord(node, uid);
   // Volumes are the volume manager's: only directories it has emptied go, and nothing through a mount.
   await removeEmptyTree(directory, 5);
 }

@@ -1,11 +1,12 @@
-import { Turns } from '@berth/kit';
+import { rfc3339, Turns } from '@berth/kit';
 import { isNotFound, isReason, type Pod, resources } from '@berth/kube';
 import { resizeEvent } from '../containers/resize-event.ts';
 import { type NodeContext, podEvent } from '../node-context.ts';
 import { PodProber } from '../probes/pod-prober.ts';
 import type { PodVerdict } from '../status/pod-status.ts';
 import { reportStatus } from '../status/report-status.ts';
-import { isSameAllocation, knownAllocation, pendingOf, withAllocationOf } from './allocated-pod.ts';
+import { allocationOf, isSameAllocation, pendingOf, withAllocation } from './allocated-pod.ts';
+import { AllocationRecord } from './allocation-record.ts';
 import { removeFromRuntime, removePodCgroup, removePodFiles } from './clean-up-pod.ts';
 import { killPod } from './kill-pod.ts';
 import { observePod } from './observe-pod.ts';
@@ -51,6 +52,7 @@ export class PodWorker implements AsyncDisposable {
   #admitted = false;
   /** As the API has it. */
   #wanted: Pod;
+  readonly #given: AllocationRecord;
   #deleteSent = false;
   #volumesWanted = false;
   #graceSeconds = Number.POSITIVE_INFINITY;
@@ -67,9 +69,10 @@ export class PodWorker implements AsyncDisposable {
     this.#seenMs = clock.monotonicMs();
     this.#inApi = options.inApi;
     this.#wanted = pod;
+    this.#given = new AllocationRecord(node, uid);
     this.state = {
       uid,
-      pod: knownAllocation(pod),
+      pod,
       seen: emptyRuntimePod(uid),
       verdict: undefined,
       waiting: new Map(),
@@ -110,6 +113,7 @@ export class PodWorker implements AsyncDisposable {
     if (pod) this.#take(pod);
     else this.#inApi = false;
     if (idle) return;
+    if (this.waitsForRoom) this.#options.onRoom();
     const ends = this.#stage === 'syncing' && this.#mustEnd();
     const sooner = this.#stage === 'terminating' && this.#effectiveGrace() < this.#graceSeconds;
     // What is being started must not finish first, and a shorter grace period counts at once.
@@ -126,7 +130,8 @@ export class PodWorker implements AsyncDisposable {
     const before = this.state.pending;
     if (refused) {
       const message = refused.message.replace(/^Pod was rejected: /, '');
-      this.state.pending = { generation, reason: 'Deferred', message };
+      const probed = rfc3339(node.options.clock.now());
+      this.state.pending = { generation, reason: 'Deferred', message, probed };
       if (before?.generation !== generation || before?.reason !== 'Deferred')
         resizeEvent(node, pod, 'Deferred', { generation, error: message }, refused.reason);
     } else {
@@ -197,6 +202,7 @@ export class PodWorker implements AsyncDisposable {
   }
 
   async #onePass(signal: AbortSignal): Promise<void> {
+    if (!this.#given.isRead) await this.#recall();
     if (this.#stage === 'syncing' && this.#mustEnd()) this.#stage = 'terminating';
     if (this.#stage === 'syncing') await this.#measured('sync', () => this.#sync(signal));
     if (this.#stage === 'terminating') await this.#measured('kill', () => this.#terminate(signal));
@@ -217,10 +223,16 @@ export class PodWorker implements AsyncDisposable {
   /** A pod that runs here gets other resources only where there is room for them. */
   #take(pod: Pod): void {
     this.#wanted = pod;
-    const known = this.#admitted || this.state.pending ? withAllocationOf(pod, this.state.pod) : pod;
-    this.state.pod = known;
-    if (isSameAllocation(pod, known)) this.state.pending = undefined;
-    else this.#options.onRoom();
+    const isGiven = this.#admitted || this.#given.known !== undefined;
+    this.state.pod = isGiven ? withAllocation(pod, allocationOf(this.state.pod)) : pod;
+    if (this.#given.isRead && isSameAllocation(pod, this.state.pod)) this.state.pending = undefined;
+  }
+
+  /** An earlier kubelet gave it what is on disk, whatever its spec became while none ran. */
+  async #recall(): Promise<void> {
+    await this.#given.read();
+    if (this.#given.known) this.state.pod = withAllocation(this.#wanted, this.#given.known);
+    if (isSameAllocation(this.#wanted, this.state.pod)) this.state.pending = undefined;
   }
 
   #mustEnd(): boolean {
@@ -242,6 +254,7 @@ export class PodWorker implements AsyncDisposable {
       return;
     }
     this.#wantVolumes();
+    await this.#given.write(this.state.pod);
     const result = await syncPod(node, this.state, signal);
     this.#noteStart();
     if (result.kind === 'terminal') this.#stage = 'terminating';

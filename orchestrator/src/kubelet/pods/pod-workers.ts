@@ -9,6 +9,9 @@ import type { PodSource } from './pod-source.ts';
 import { PodWorker } from './pod-worker.ts';
 import { removeUnstarted } from './remove-unstarted.ts';
 
+/** Resizes that wait are tried again after so long, also where nothing said that there is room (allocation manager retryDelay). */
+const retryResizesMs = 180_000;
+
 /** The workers of a node's pods, one each, from the source's first word of a pod until nothing of it is left. */
 export class PodWorkers implements AsyncDisposable {
   readonly #node: NodeContext;
@@ -16,6 +19,7 @@ export class PodWorkers implements AsyncDisposable {
   readonly #room: () => NodeRoom;
   readonly #workers = new Map<string, PodWorker>();
   #subscription: Disposable | undefined;
+  #retry: Disposable | undefined;
 
   constructor(node: NodeContext, source: PodSource, room: () => NodeRoom) {
     this.#node = node;
@@ -60,6 +64,7 @@ export class PodWorkers implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#subscription?.[Symbol.dispose]();
+    this.#retry?.[Symbol.dispose]();
     this.#node.environments[Symbol.dispose]();
     await Promise.all([...this.#workers.values()].map((worker) => worker[Symbol.asyncDispose]()));
     this.#workers.clear();
@@ -101,7 +106,11 @@ export class PodWorkers implements AsyncDisposable {
     // What they take counts, too.
     if (this.list().some(({ isNew }) => isNew)) return;
     const waiting = this.list().filter(({ waitsForRoom }) => waitsForRoom);
-    if (byImportance(waiting).some((worker) => worker.tryResize())) this.#resizeWaiting();
+    if (byImportance(waiting).some((worker) => worker.tryResize())) return this.#resizeWaiting();
+    this.#retry?.[Symbol.dispose]();
+    this.#retry = undefined;
+    if (waiting.length === 0) return;
+    this.#retry = this.#node.options.clock.schedule(retryResizesMs, () => this.#resizeWaiting());
   }
 
   #admit(pod: Pod): PodVerdict | undefined {

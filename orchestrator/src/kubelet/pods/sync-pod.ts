@@ -1,6 +1,6 @@
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import { messageOf } from '@berth/kit';
+import { messageOf, rfc3339 } from '@berth/kit';
 import type { Container } from '@berth/kube';
 import { computePodActions, type PodActions } from '../containers/compute-pod-actions.ts';
 import { hostsFile, podHostname } from '../containers/hosts-file.ts';
@@ -83,9 +83,10 @@ async function prepareAndResize(node: NodeContext, state: PodState, signal: Abor
 }
 
 function noteResizeError(node: NodeContext, state: PodState, error: string | undefined): void {
-  if (!state.resize || error === undefined || state.resize.error === error) return;
-  state.resize = { ...state.resize, error };
-  resizeEvent(node, state.pod, 'Error', state.resize);
+  if (!state.resize || error === undefined) return;
+  const before = state.resize.error;
+  state.resize = { ...state.resize, error, probed: rfc3339(node.options.clock.now()) };
+  if (before !== error) resizeEvent(node, state.pod, 'Error', state.resize);
 }
 
 /** Directories and the cgroup; hosts-file content follows with the address. */

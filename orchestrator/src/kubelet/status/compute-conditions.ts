@@ -48,20 +48,22 @@ export function computeConditions(input: ConditionInput): PodCondition[] {
   ];
 }
 
-function resizePending({ generation, reason, message }: PendingResize): PodCondition {
+function resizePending({ generation, reason, message, probed }: PendingResize): PodCondition {
   return {
     type: 'PodResizePending',
     ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...(probed === undefined ? {} : { lastProbeTime: probed }),
     status: 'True',
     reason,
     message,
   };
 }
 
-function resizeInProgress({ generation, error }: PodResize): PodCondition {
+function resizeInProgress({ generation, error, probed }: PodResize): PodCondition {
   return {
     type: 'PodResizeInProgress',
     ...(generation === undefined ? {} : { observedGeneration: generation }),
+    ...(probed === undefined ? {} : { lastProbeTime: probed }),
     status: 'True',
     ...(error === undefined ? {} : { reason: 'Error', message: error }),
   };

@@ -25,6 +25,8 @@ export interface PodResize {
   readonly generation: number | undefined;
   /** Why the last try did not come to its end. */
   readonly error?: string;
+  /** When it was tried last. */
+  readonly probed?: string | undefined;
 }
 
 /** A resize that its node has no room for by now. */
@@ -34,6 +36,8 @@ export interface PendingResize {
   /** Deferred: it is tried again when there is room. */
   readonly reason: string;
   readonly message: string;
+  /** When it was tried last. */
+  readonly probed?: string | undefined;
 }
 
 export interface PodStatusInput {

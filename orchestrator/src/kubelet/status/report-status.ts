@@ -42,7 +42,8 @@ function followResize(node: NodeContext, state: PodState): void {
   const { pod, resize } = state;
   const resizing = isResizing(node, state);
   if (resizing === (resize !== undefined)) return;
-  state.resize = resizing ? { generation: pod.metadata.generation } : undefined;
+  const probed = rfc3339(node.options.clock.now());
+  state.resize = resizing ? { generation: pod.metadata.generation, probed } : undefined;
   if (resizing) resizeEvent(node, pod, 'Started');
   else resizeEvent(node, pod, 'Completed', resize);
 }
