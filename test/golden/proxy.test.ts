@@ -184,6 +184,14 @@ async function connected() {
   return { tls, port: api.port, socket: connect({ host: '127.0.0.1', port: api.port, ...tls, ALPNProtocols: ['http/1.1'] }) };
 }
 
+test.each(['GET', 'DELETE', 'OPTIONS'])('what comes in pieces with a %s reaches the pod as its body', async (method) => {
+  const { socket } = await connected();
+  const lines = ['Host: x', 'Transfer-Encoding: chunked', 'Connection: close'];
+  socket.write(`${method} ${core}/pods/web/proxy/x HTTP/1.1\r\n${lines.join('\r\n')}\r\n\r\n5\r\nhello\r\n6\r\n there\r\n0\r\n\r\n`);
+  const answer = Buffer.concat(await Array.fromAsync(socket)).toString();
+  expect(JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1))).toMatchObject({ method, url: '/x', body: 'hello there' });
+});
+
 test('a connection that changes its protocol is joined with the pod’s', async () => {
   const { socket } = await connected();
   let text = '';

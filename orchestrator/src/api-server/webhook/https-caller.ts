@@ -4,6 +4,7 @@ import { isIP } from 'node:net';
 import { pipeline, Readable } from 'node:stream';
 import { createGunzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
+import { frameBody } from '../http/frame-body.ts';
 import type { ClientRequest } from '../metrics/client-metrics.ts';
 import { CallError } from './call-error.ts';
 import { networkWords } from './network-words.ts';
@@ -193,8 +194,10 @@ function sendOnce(
       failed(sent.reusedSocket);
       reject(error);
     });
-    if (call.body instanceof Readable) pipeline(call.body, sent, () => undefined);
-    else sent.end(call.body);
+    if (call.body instanceof Readable) {
+      frameBody(sent);
+      pipeline(call.body, sent, () => undefined);
+    } else sent.end(call.body);
   });
 }
 

@@ -4,6 +4,7 @@ import { apiError } from '@berth/kube';
 import type { NodeApi, NodeApiLookup, RemoteNodeApi } from '../../../node-api.ts';
 import { answeredHeaders, forwardedHeaders, type Headers } from '../../aggregation/forwarded-headers.ts';
 import { bytesOf } from '../../body-decoder.ts';
+import { frameBody } from '../../http/frame-body.ts';
 import type { ResourceRoute } from '../../route.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { Answer, ServerRequest } from '../../server-request.ts';
@@ -137,12 +138,13 @@ async function answerOf(sent: ReturnType<typeof httpRequest>, { body }: ServerRe
     sent.once('response', resolve);
     sent.on('error', reject);
   });
-  if (body.type !== 'value' && body.stream)
+  if (body.type !== 'value' && body.stream) {
+    frameBody(sent);
     body
       .stream()
       .on('error', () => sent.destroy())
       .pipe(sent);
-  else sent.end(body.type === 'none' ? undefined : await bytesOf(body));
+  } else sent.end(body.type === 'none' ? undefined : await bytesOf(body));
   return answered;
 }
 
