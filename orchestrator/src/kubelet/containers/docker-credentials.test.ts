@@ -30,6 +30,10 @@ test.each<[image: string, key: string, fits: boolean]>([
   expect(servers(image, key)).toEqual(fits ? [key] : []);
 });
 
+test('an image that is named with many @ and a line holds nobody up: a pattern looks for the end anew from each', () => {
+  expect(servers(`${'@'.repeat(500_000)}\nx`, 'example.com')).toEqual([]);
+});
+
 test('the most specific credentials come first', () => {
   expect(servers('example.com/a/b:1', 'example.com', 'example.com/a/b', 'example.com/a')).toEqual([
     'example.com/a/b',

@@ -25,7 +25,9 @@ export function credentialsFor(auths: Readonly<Record<string, DockerAuth>>, imag
       return place && typeof auth === 'object' && auth !== null ? [{ server, place, auth }] : [];
     })
     .sort((a, b) => (a.place < b.place ? 1 : -1));
-  const name = image.replace(/@.*$/, '').replace(/:[^/:]*$/, '');
+  // Not by a pattern: an image's name may be of many `@`, and lines.
+  const [named = ''] = image.split('@', 1);
+  const name = named.replace(/:[^/:]*$/, '');
   const fitting = entries.filter(({ place }) => matches(place, name));
   const isDocker = fitting.length === 0 && name.startsWith('docker.io/');
   const found = isDocker ? entries.filter(({ place }) => place === 'index.docker.io') : fitting;
