@@ -1,4 +1,8 @@
+import { collectUpTo } from './collect-up-to.ts';
 import { ImageError } from './image-error.ts';
+
+/** Real ones take some kilobytes. */
+const maxTokenAnswerBytes = 1024 * 1024;
 
 export interface RegistryAuth {
   readonly username?: string;
@@ -53,14 +57,29 @@ export async function authorize(challenge: Challenge, { auth = {}, scope, signal
         headers: basic ? { authorization: basic } : {},
         signal,
       });
+  const kind = basic || identityToken ? 'oauth' : 'anonymous';
+  const failed = (why: string) =>
+    new ImageError('Denied', `failed to authorize: failed to fetch ${kind} token: ${why}`);
   if (!response.ok) {
     await response.body?.cancel();
-    const kind = basic || identityToken ? 'oauth' : 'anonymous';
-    const text = `unexpected status from GET request to ${url.origin}${url.pathname}: ${response.status} ${response.statusText}`;
-    throw new ImageError('Denied', `failed to authorize: failed to fetch ${kind} token: ${text}`);
+    const { status, statusText } = response;
+    throw failed(`unexpected status from GET request to ${url.origin}${url.pathname}: ${status} ${statusText}`);
   }
-  const { token, access_token: accessToken } = (await response.json()) as { token?: string; access_token?: string };
-  return `Bearer ${token ?? accessToken ?? ''}`;
+  const token = await tokenIn(response);
+  if (token === undefined) throw failed('authorization server did not include a token in the response');
+  return `Bearer ${token}`;
+}
+
+/** None where a header could not hold it: what is wrong with it must not be told with it, as errors of JSON and of headers do. */
+async function tokenIn({ body }: Response): Promise<string | undefined> {
+  const text = (body && (await collectUpTo(maxTokenAnswerBytes, body))) ?? '';
+  try {
+    const { token, access_token: accessToken } = JSON.parse(text.toString()) as Record<string, unknown>;
+    const found = token || accessToken;
+    return typeof found === 'string' && /^[\x21-\x7e]+$/.test(found) ? found : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 interface Wanted {

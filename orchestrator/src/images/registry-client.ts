@@ -1,4 +1,5 @@
 import { Backoff, type Clock, deadline } from '@berth/kit';
+import { collectUpTo } from './collect-up-to.ts';
 import { maxJsonBytes } from './content-store.ts';
 import { ImageError } from './image-error.ts';
 import type { ImageReference } from './image-reference.ts';
@@ -44,14 +45,10 @@ export class Registry {
 
   /** @throws ImageError NotFound, Denied, Unavailable; Invalid – it is too large to be a manifest. */
   async manifest(tagOrDigest: string): Promise<Buffer> {
-    const chunks: Uint8Array[] = [];
-    let size = 0;
-    for await (const chunk of this.#download(`manifests/${tagOrDigest}`, { accept: manifestTypes }, undefined)) {
-      size += chunk.length;
-      if (size > maxJsonBytes) throw new ImageError('Invalid', 'the registry sent a manifest of more than 4 MiB');
-      chunks.push(chunk);
-    }
-    return Buffer.concat(chunks);
+    const download = this.#download(`manifests/${tagOrDigest}`, { accept: manifestTypes }, undefined);
+    const manifest = await collectUpTo(maxJsonBytes, download);
+    if (!manifest) throw new ImageError('Invalid', 'the registry sent a manifest of more than 4 MiB');
+    return manifest;
   }
 
   /** A blob's bytes; a broken connection is taken up again where it broke. */
