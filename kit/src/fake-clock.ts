@@ -9,6 +9,7 @@ interface Timer {
 /** A Clock that moves only when told to; sleepers wake in order of their time, then of their start. */
 export class FakeClock implements Clock {
   #now: number;
+  #wallAheadMs = 0;
   #sequence = 0;
   readonly #timers = new Set<Timer>();
 
@@ -17,7 +18,7 @@ export class FakeClock implements Clock {
   }
 
   now(): number {
-    return this.#now;
+    return this.#now + this.#wallAheadMs;
   }
 
   monotonicMs(): number {
@@ -32,6 +33,11 @@ export class FakeClock implements Clock {
     const timer: Timer = { at: this.#now + Math.max(ms, 0), sequence: this.#sequence++, run };
     this.#timers.add(timer);
     return { [Symbol.dispose]: () => this.#timers.delete(timer) };
+  }
+
+  /** Sets the wall clock on by `ms`, or back, as an administrator or NTP does: what is measured does not jump, and timers keep their time. */
+  setOn(ms: number): void {
+    this.#wallAheadMs += ms;
   }
 
   /** How many timers are armed; a test ends with none. */

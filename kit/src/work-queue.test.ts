@@ -86,3 +86,19 @@ test('who observes a queue hears how long keys wait and are worked on, and sees 
   expect(heard.join()).toBe('added,added,taken 20,added,done 10,taken 30,retried,done 0,taken 5,done 0');
   await queue[Symbol.asyncDispose]();
 });
+
+test.each([
+  ['back', -3600_000],
+  ['on', 3600_000],
+])('of two wishes the earlier counts, also where the clock was set %s between them', async (_, ms) => {
+  const clock = new FakeClock();
+  const queue = new WorkQueue({ clock, backoff: new Backoff({ initialMs: 1, maxMs: 1 }) });
+  queue.addAfter('a', 1000);
+  queue.addAfter('b', 9000);
+  clock.setOn(ms);
+  queue.addAfter('a', 9000);
+  queue.addAfter('b', 1000);
+  await clock.advance(1000);
+  expect(queue.depth).toBe(2);
+  await queue[Symbol.asyncDispose]();
+});

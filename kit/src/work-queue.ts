@@ -70,7 +70,7 @@ export class WorkQueue<K extends string = string> implements AsyncDisposable {
     if (this.#closed) return;
     this.#observer?.retried();
     if (ms <= 0) return this.add(key);
-    const at = this.#clock.now() + ms;
+    const at = this.#clock.monotonicMs() + ms;
     const known = this.#delayed.get(key);
     if (known && known.at <= at) return;
     known?.timer[Symbol.dispose]();

@@ -49,7 +49,10 @@ class Recorder implements EventRecorder, AsyncDisposable {
       log.error('could not report an event about an object without kind or name', { reason, message });
       return;
     }
-    const correlated = this.#correlator.correlate(this.#make(about, { type, reason, message }, more), clock.now());
+    const correlated = this.#correlator.correlate(
+      this.#make(about, { type, reason, message }, more),
+      clock.monotonicMs(),
+    );
     if (!correlated) return;
     this.#outbox.post({ reason, object: metadata.name, send: (signal) => this.#write(correlated, signal) });
   }

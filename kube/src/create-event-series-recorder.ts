@@ -61,7 +61,7 @@ class SeriesRecorder implements EventRecorder, AsyncDisposable {
       log.error('could not report an event about an object without kind or name', { reason, message });
       return;
     }
-    const now = clock.now();
+    const now = clock.monotonicMs();
     const event = this.#make(about, { type, reason, note: shortened(message) }, more);
     const key = JSON.stringify([type, reason, event.action, event.regarding, event.related]);
     const known = this.#series.get(key);
@@ -75,7 +75,7 @@ class SeriesRecorder implements EventRecorder, AsyncDisposable {
     known.lastMs = now;
     if (now - known.toldMs < seriesMs) return;
     known.toldMs = now;
-    const series = { count: known.count, lastObservedTime: rfc3339Micro(now) };
+    const series = { count: known.count, lastObservedTime: rfc3339Micro(clock.now()) };
     this.#outbox.post({ reason, object: name, send: (signal) => this.#repeat(known.event, series, signal) });
   }
 

@@ -161,3 +161,13 @@ test('an event waits for a server that cannot be reached, and is given up when r
   await recorder[Symbol.asyncDispose]();
   expect(clock.pending).toBe(0);
 });
+
+test('an object may be told of after the clock was set back as before', async () => {
+  const { clock, recorder, store } = setup();
+  recorder.event(claim, 'Normal', 'A', 'a');
+  await clock.advance(untilSentMs);
+  clock.setOn(-24 * 3600_000);
+  recorder.event(claim, 'Normal', 'B', 'b');
+  await recorder[Symbol.asyncDispose]();
+  expect(store.log.length).toBe(2);
+});

@@ -148,6 +148,23 @@ test('a node that is not ready is detached by force after six minutes, not befor
   expect(attachmentsOf(h)).toEqual([]);
 });
 
+test('a clock that is set on takes no time from a node that is not ready', async () => {
+  const { h, pod } = await attached();
+  await using _ = h;
+  await patchNode(h.client, 'node-a', {
+    volumesInUse: [uniqueName],
+    conditions: [{ type: 'Ready', status: 'Unknown' }],
+  });
+  await removePod(h.client, pod.metadata.name!);
+  await h.clock.advance(1000);
+  h.clock.setOn(3600_000);
+  await patchNode(h.client, 'node-a', { volumesInUse: [uniqueName, 'another'] });
+  await h.clock.advance(5 * 60_000);
+  expect(attachmentsOf(h)).toHaveLength(1);
+  await h.clock.advance(60_000);
+  expect(attachmentsOf(h)).toEqual([]);
+});
+
 test('a node taken out of service is detached from at once', async () => {
   const { h, pod } = await attached();
   await using _ = h;

@@ -1,7 +1,10 @@
 import type { Clock } from '@berth/kit';
 import type { UniqueVolumeName } from './volume-spec.ts';
 
-/** Wakes mounted volumes whose content has an end: tokens, republishing drivers. */
+/** Kubelet looks at each pod about as often, whose tokens may have come to their end by a clock that was set on. */
+const longestSleepMs = 60_000;
+
+/** Wakes mounted volumes whose content has an end: tokens, republishing drivers. It is due when the time has passed, or the clock says so. */
 export class RefreshTimers implements Disposable {
   readonly #clock: Clock;
   readonly #onDue: (name: UniqueVolumeName, podUid: string) => void;
@@ -14,16 +17,25 @@ export class RefreshTimers implements Disposable {
 
   arm(name: UniqueVolumeName, podUid: string, afterMs: number): void {
     this.disarm(name, podUid);
-    const timer = this.#clock.schedule(afterMs, () => {
-      this.#timers.delete(`${podUid} ${name}`);
+    const key = `${podUid} ${name}`;
+    const byClock = this.#clock.now() + afterMs;
+    const byTime = this.#clock.monotonicMs() + afterMs;
+    const look = () => {
+      const leftMs = Math.min(byClock - this.#clock.now(), byTime - this.#clock.monotonicMs());
+      if (leftMs > 0) return void this.#timers.set(key, this.#sleep(leftMs, look));
+      this.#timers.delete(key);
       this.#onDue(name, podUid);
-    });
-    this.#timers.set(`${podUid} ${name}`, timer);
+    };
+    this.#timers.set(key, this.#sleep(afterMs, look));
   }
 
   disarm(name: UniqueVolumeName, podUid: string): void {
     this.#timers.get(`${podUid} ${name}`)?.[Symbol.dispose]();
     this.#timers.delete(`${podUid} ${name}`);
+  }
+
+  #sleep(ms: number, look: () => void): Disposable {
+    return this.#clock.schedule(Math.min(ms, longestSleepMs), look);
   }
 
   [Symbol.dispose](): void {

@@ -71,6 +71,20 @@ test('a waiting pod is placed when room appears', async () => {
   expect((await pod(s.client, 'p2')).spec?.nodeName).toBe('a');
 });
 
+test('a waiting pod is placed when room appears, however far the clock was set back meanwhile', async () => {
+  await using s = await scene();
+  await s.client.create(resources.nodes, aNode('a'));
+  await s.client.create(resources.pods, aPod('p1', requests('2')));
+  await s.quiet();
+  await s.client.create(resources.pods, aPod('p2', requests('2')));
+  await s.quiet();
+  s.clock.setOn(-3600_000);
+  await s.client.delete(resources.pods, { namespace: 'default', name: 'p1' }, { gracePeriodSeconds: 0 });
+  await s.clock.advance(2000);
+  await s.quiet();
+  expect((await pod(s.client, 'p2')).spec?.nodeName).toBe('a');
+});
+
 test('of many decisions one turn of the event loop makes some', async () => {
   await using s = await scene();
   // A clock that goes a millisecond with each look at it.

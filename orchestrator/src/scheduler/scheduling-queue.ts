@@ -72,7 +72,7 @@ export class SchedulingQueue implements Disposable {
     const delay = this.#nextDelay(key);
     if (changesBefore !== this.#changes) return this.#backOff(key, delay);
     const timer = this.#clock.schedule(unschedulableRetryMs, () => this.#retry(key));
-    this.#unschedulable.set(key, { timer, readyAt: this.#clock.now() + delay });
+    this.#unschedulable.set(key, { timer, readyAt: this.#clock.monotonicMs() + delay });
   }
 
   /** An error on the way: tried again after its back-off. */
@@ -127,7 +127,7 @@ export class SchedulingQueue implements Disposable {
     const parked = this.#unschedulable.get(key);
     if (!parked) return;
     this.#leaveUnschedulable(key);
-    this.#backOff(key, parked.readyAt - this.#clock.now());
+    this.#backOff(key, parked.readyAt - this.#clock.monotonicMs());
   }
 
   #retry(key: ObjectKey): void {

@@ -103,7 +103,7 @@ export class VolumeDeleter {
   /** What releases the volume wakes it ({@link VolumeUse.onRelease}); the time is only for telling whom it waits for. */
   #wait(volume: PersistentVolume, reason: string): undefined | { afterMs: number } {
     const name = volume.metadata.name ?? '';
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#options.clock.monotonicMs();
     const known = this.#waiting.get(name);
     if (known?.reason !== reason) {
       this.#waiting.set(name, { sinceMs: nowMs, delayMs: firstDelayMs, reason, told: false });
@@ -141,7 +141,7 @@ export class VolumeDeleter {
   #stillStaged(volume: PersistentVolume, error: unknown): { afterMs: number } | undefined {
     if (!(error instanceof GrpcError) || error.code !== 'FAILED_PRECONDITION') return undefined;
     const name = volume.metadata.name ?? '';
-    const nowMs = this.#options.clock.now();
+    const nowMs = this.#options.clock.monotonicMs();
     const known = this.#waiting.get(name) ?? {
       sinceMs: nowMs,
       delayMs: firstDelayMs,

@@ -64,7 +64,7 @@ export class NodeShare {
       this.#firstSeenMs.delete(uid);
       return chosen === nodeName ? 'ours' : undefined;
     }
-    const sinceMs = this.#firstSeenMs.get(uid) ?? clock.now();
+    const sinceMs = this.#firstSeenMs.get(uid) ?? clock.monotonicMs();
     this.#firstSeenMs.set(uid, sinceMs);
     const all = this.#members(uid);
     // Not registered yet: the registration brings the claim back (onMembership).
@@ -77,7 +77,7 @@ export class NodeShare {
     if (place < 0) return undefined;
     const yielded = this.#yielded.get(uid) ?? 0;
     const turn = place + members.length * yielded;
-    const waitMs = sinceMs + turn * turnMs - clock.now();
+    const waitMs = sinceMs + turn * turnMs - clock.monotonicMs();
     if (waitMs > 0) return { afterMs: waitMs };
     if (allowed.length === 0 || !(await this.#hasRoom(claim, facts, signal))) {
       this.yield(uid);

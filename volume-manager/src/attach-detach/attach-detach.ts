@@ -135,9 +135,9 @@ export class AttachDetach {
     const node = world.nodes.get(nodeName);
     const volumeName = pv ? uniqueNameOf(pv) : uniqueNameOfAttachment(attachment, pv, node);
     if (pv && uniqueNameOfAttachment(attachment, pv, node) === undefined) return [];
-    const since = this.#unwantedSince.get(name) ?? clock.now();
+    const since = this.#unwantedSince.get(name) ?? clock.monotonicMs();
     this.#unwantedSince.set(name, since);
-    const decision = decideDetach(node, volumeName, clock.now() - since);
+    const decision = decideDetach(node, volumeName, clock.monotonicMs() - since);
     if (!decision.detach) return decision.afterMs === undefined ? [] : [decision.afterMs];
     // Off the report first, so that no kubelet mounts it now; one that has begun says so in what it reports.
     const after = await report.withdraw(attachment, signal);

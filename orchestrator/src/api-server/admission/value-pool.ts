@@ -35,7 +35,7 @@ export class Pool<T> {
   /** For `holder`, who may try again what it tried before. */
   isFree(value: T, holder = ''): boolean {
     const reserved = this.#reserved.get(value);
-    const isHeld = reserved && reserved.until > this.#clock.now() && !(holder && reserved.holder === holder);
+    const isHeld = reserved && reserved.until > this.#clock.monotonicMs() && !(holder && reserved.holder === holder);
     return !this.#used.has(value) && !isHeld;
   }
 
@@ -46,7 +46,7 @@ export class Pool<T> {
   /** False: another has it. */
   reserve(value: T, holder = ''): boolean {
     if (!this.isFree(value, holder)) return false;
-    this.#reserved.set(value, { until: this.#clock.now() + reservedForMs, holder });
+    this.#reserved.set(value, { until: this.#clock.monotonicMs() + reservedForMs, holder });
     return true;
   }
 

@@ -193,7 +193,7 @@ class BookmarkTimer implements Disposable {
   constructor(clock: Clock, timeoutMs: number) {
     this.#clock = clock;
     // The last one comes two seconds before the end, so that the client resumes from there.
-    this.#lastAt = clock.now() + timeoutMs - 2000;
+    this.#lastAt = clock.monotonicMs() + timeoutMs - 2000;
     this.again();
   }
 
@@ -204,7 +204,7 @@ class BookmarkTimer implements Disposable {
   again(): void {
     this.#due = Promise.withResolvers<'due'>();
     const { resolve } = this.#due;
-    const untilLast = this.#lastAt - this.#clock.now();
+    const untilLast = this.#lastAt - this.#clock.monotonicMs();
     const delay = untilLast > 0 ? Math.min(bookmarkEveryMs, untilLast) : bookmarkEveryMs;
     this.#timer = this.#clock.schedule(delay, () => resolve('due'));
   }

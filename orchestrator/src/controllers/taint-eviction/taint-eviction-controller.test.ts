@@ -20,6 +20,7 @@ async function scene() {
   };
   return {
     client,
+    clock,
     events,
     async later(ms: number) {
       await quiet();
@@ -83,6 +84,19 @@ test('a pod that comes to a tainted node goes when its time there is over, count
   await s.taint([{ ...taint, value: 'other' }]);
   expect(await s.going()).toEqual([]);
   await s.later(1000);
+  expect(await s.going()).toEqual(['brief']);
+});
+
+test('a clock that is set on takes nothing from the time of a pod, and one set back adds nothing', async () => {
+  await using s = await scene();
+  await s.taint([taint]);
+  await s.pod('brief', [tolerating(5)]);
+  s.clock.setOn(3600_000);
+  await s.taint([{ ...taint, value: 'other' }]);
+  expect(await s.going()).toEqual([]);
+  s.clock.setOn(-7200_000);
+  await s.taint([taint]);
+  await s.later(5000);
   expect(await s.going()).toEqual(['brief']);
 });
 

@@ -71,7 +71,7 @@ class Evictions {
     if (!pod || pod.metadata.uid !== this.#known.get(key)?.uid) this.#cancel(key);
     const node = this.#nodes.get(pod?.spec?.nodeName ?? '');
     if (!pod || !node) return undefined;
-    const now = this.#deps.clock.now();
+    const now = this.#deps.clock.monotonicMs();
     const ms = stayMs(pod.spec?.tolerations, taintsOf(node));
     if (ms === undefined) return this.#cancel(key);
     if (ms === 0) {

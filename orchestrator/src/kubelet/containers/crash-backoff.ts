@@ -24,7 +24,9 @@ export class CrashBackoff {
   waiting(key: string, ended: RuntimeContainer): { leftMs: number; delayMs: number } | undefined {
     const entry = this.#entries.get(key) ?? this.#rederive(key, ended);
     if (!entry || ended.finishedAtMs - entry.updatedMs > forgottenAfterMs) return undefined;
-    const leftMs = ended.finishedAtMs + entry.delayMs - this.#clock.now();
+    // An end that is still to come was before the clock was set back: nobody knows how long ago.
+    const sinceMs = this.#clock.now() - ended.finishedAtMs;
+    const leftMs = sinceMs < 0 ? 0 : entry.delayMs - sinceMs;
     return leftMs > 0 ? { leftMs, delayMs: entry.delayMs } : undefined;
   }
 

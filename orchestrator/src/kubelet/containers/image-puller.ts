@@ -97,7 +97,7 @@ export class ImagePuller {
     const { image = '' } = container;
     const key = `${uidOf(pod)}_${image}`;
     const waiting = this.#waiting.get(key);
-    const now = this.#clock.now();
+    const now = this.#clock.monotonicMs();
     const left = (waiting?.untilMs ?? 0) - now;
     if (waiting && waiting.tellUntilMs > now) {
       throw new StartError('ErrImagePull', waiting.error, waiting.tellUntilMs - now);
@@ -124,7 +124,7 @@ export class ImagePuller {
       event('Warning', 'Failed', `Failed to pull image "${image}": ${text}`);
       const delay = this.#backoff.next(key);
       const tellMs = Math.min(tellFailureMs, delay / 2);
-      const failed = this.#clock.now();
+      const failed = this.#clock.monotonicMs();
       this.#waiting.set(key, { untilMs: failed + delay, tellUntilMs: failed + tellMs, error: text });
       throw new StartError('ErrImagePull', text, tellMs);
     }

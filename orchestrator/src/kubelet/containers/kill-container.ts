@@ -69,7 +69,7 @@ async function runPreStop(
 ): Promise<number> {
   const { clock } = node.options;
   const { pod, container, spec, preStop, podIp, grace } = request;
-  const begin = clock.now();
+  const begin = clock.monotonicMs();
   using limit = deadline(clock, grace * 1000, signal);
   const target = {
     container: spec ?? { name: container.name },
@@ -89,5 +89,5 @@ async function runPreStop(
     });
     podEvent(node, pod, container.name)('Warning', 'FailedPreStopHook', 'PreStopHook failed');
   }
-  return (clock.now() - begin) / 1000;
+  return (clock.monotonicMs() - begin) / 1000;
 }

@@ -29,7 +29,7 @@ export class NodeReporter {
   readonly #registered = Promise.withResolvers<void>();
   readonly #informer: Informer<Node>;
   #written: Node | undefined;
-  #lastReportMs = 0;
+  #lastReportMs = Number.NEGATIVE_INFINITY;
   #wake: (() => void) | undefined;
 
   constructor(options: KubeletOptions, machine: MachineFacts) {
@@ -112,13 +112,13 @@ export class NodeReporter {
       old: node.status ?? {},
       nowMs: clock.now(),
     });
-    const due = clock.now() - this.#lastReportMs >= reportMs;
+    const due = clock.monotonicMs() - this.#lastReportMs >= reportMs;
     let written = node;
     if (due || !sameNodeStatus(node.status ?? {}, status)) {
       written = await this.#write(node, status, signal);
       this.#written = written;
       reportConditionChanges(this.#options.events, nodeName, { before: node.status ?? {}, after: status });
-      this.#lastReportMs = clock.now();
+      this.#lastReportMs = clock.monotonicMs();
     }
     this.#registered.resolve();
     tellVolumes(volumes, written);

@@ -21,7 +21,7 @@ export async function killPod(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, runtime } = node.options;
-  const begin = clock.now();
+  const begin = clock.monotonicMs();
   const sidecars = initContainersOf(state.pod)
     .filter(isSidecar)
     .map(({ name }) => name);
@@ -44,7 +44,7 @@ export async function killPod(
   await Promise.all(main.map((container) => stop(container, 0)));
   for (const name of sidecars.toReversed()) {
     const container = running.find((one) => one.name === name);
-    if (container) await stop(container, (clock.now() - begin) / 1000);
+    if (container) await stop(container, (clock.monotonicMs() - begin) / 1000);
   }
   // Also those that are not ready: their network may still stand.
   for (const { id } of state.seen.sandboxes) await runtime.runtime.StopPodSandbox({ podSandboxId: id }, { signal });

@@ -83,7 +83,9 @@ export class ProbeWorker implements Disposable {
   #firstDelayMs(container: RuntimeContainer): number {
     const { probe, clock, rng } = this.#options;
     const age = clock.now() - container.startedAtMs;
-    const due = (probe.initialDelaySeconds ?? 0) * 1000 - age;
+    const initial = (probe.initialDelaySeconds ?? 0) * 1000;
+    // A start that is still to come was before the clock was set back.
+    const due = Math.min(initial, initial - age);
     // Containers adopted at a restart are not all probed in one moment (worker.go jitters likewise).
     const period = this.#periodMs();
     return age > period ? Math.max(due, rng.next() * period) : Math.max(due, 0);
@@ -106,7 +108,6 @@ export class ProbeWorker implements Disposable {
     if (!container) return;
     const { kind, isStarted, run } = this.#options;
     const { clock } = this.#options;
-    const begin = clock.now();
     const beganMs = clock.monotonicMs();
     const started = isStarted(container.id);
     if (started === (kind !== 'startup')) {
@@ -119,7 +120,7 @@ export class ProbeWorker implements Disposable {
     }
     const done = kind === 'startup' && isStarted(container.id);
     if (this.#onHold || done) return;
-    this.#schedule(Math.max(0, this.#periodMs() - (clock.now() - begin)));
+    this.#schedule(Math.max(0, this.#periodMs() - (clock.monotonicMs() - beganMs)));
   }
 
   #count(answer: ProbeAnswer): void {
