@@ -93,38 +93,68 @@ const frame = (type: number, flags: number, stream: number, payload: Buffer) => 
   return Buffer.concat([head, payload]);
 };
 
-test('of what ten clients send at once a turn reads a part, and each request comes', async () => {
+/** Ten clients of a server, each of which begins with a request that has a header that it names by a byte from then on. */
+async function tenClients(asked: (client: number) => void) {
   const server = createServer({ maxHeaderListPairs: 1024 });
-  const [clients, requests] = [10, 40];
-  let [came, turn, before, most] = [0, true, 0, 0];
-  server.on('session', pauseReading);
-  server.on('stream', () => came++);
+  const sessions: ServerHttp2Session[] = [];
+  server.on('session', (session) => {
+    sessions.push(session);
+    pauseReading(session);
+    session.on('stream', () => asked(sessions.indexOf(session)));
+  });
   await once(server.listen(0, '127.0.0.1'), 'listening');
-  const head = Buffer.from('\x82\x86\x84\x01\x01x', 'latin1');
-  // The header is told once, and named with a byte a thousand times.
-  const first = Buffer.concat([head, Buffer.from('\x40\x01a\x01b')]);
-  const next = Buffer.concat([head, Buffer.alloc(1000, 0x80 | 62)]);
-  const asked = Array.from({ length: requests }, (_, i) => frame(1, 5, 2 * i + 1, i === 0 ? first : next));
   const sockets = await Promise.all(
-    Array.from({ length: clients }, async () => {
+    Array.from({ length: 10 }, async () => {
       const socket = connect((server.address() as AddressInfo).port, '127.0.0.1');
       socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), frame(4, 0, 0, Buffer.alloc(0))]));
       await once(socket, 'data');
-      return socket;
+      return socket.resume();
     }),
   );
-  const watching = (async () => {
-    for (; turn; before = came) {
-      await setImmediate();
-      most = Math.max(most, came - before);
-    }
-  })();
-  for (const socket of sockets) socket.resume().write(Buffer.concat(asked));
-  while (came < clients * requests) await setImmediate();
-  turn = false;
-  await watching;
+  const end = () => {
+    for (const socket of sockets) socket.on('error', () => undefined).destroy();
+    server.close();
+  };
+  return { sessions, sockets, [Symbol.dispose]: end };
+}
+
+const head = Buffer.from('\x82\x86\x84\x01\x01x', 'latin1');
+const first = Buffer.concat([head, Buffer.from('\x40\x01a\x01b')]);
+const request = (i: number, headers: number) =>
+  frame(1, 5, 2 * i + 1, i === 0 ? first : Buffer.concat([head, Buffer.alloc(headers, 0x80 | 62)]));
+
+/** What `count` grows by in one turn, at most, until it is `enough`. */
+async function mostInATurn(count: () => number, enough: number): Promise<number> {
+  let most = 0;
+  for (let before = count(); before < enough; before = count()) {
+    await setImmediate();
+    most = Math.max(most, count() - before);
+  }
+  return most;
+}
+
+test('of what ten clients send at once a turn reads a part, and each request comes', async () => {
+  let came = 0;
+  using clients = await tenClients(() => came++);
+  const asked = Array.from({ length: 40 }, (_, i) => request(i, 1000));
+  for (const socket of clients.sockets) socket.write(Buffer.concat(asked));
   // Node reads 64 KiB at once where nothing is encrypted.
-  expect(most).toBeLessThan(150);
-  for (const socket of sockets) socket.destroy();
-  server.close();
+  expect(await mostInATurn(() => came, 400)).toBeLessThan(150);
+});
+
+test('a turn in which Node refuses requests for their headers reads no more, and who asks for little has its turn', async () => {
+  let came = 0;
+  using clients = await tenClients((client) => {
+    if (client === 0) came++;
+  });
+  const [modest, ...greedy] = clients.sockets;
+  modest?.write(request(0, 0));
+  while (came < 1) await setImmediate();
+  const tooMany = Buffer.concat(Array.from({ length: 90 }, (_, i) => request(i, 1100)));
+  for (const socket of greedy) socket.write(tooMany);
+  const read = () => clients.sessions.reduce((sum, session) => sum + (session.socket.bytesRead ?? 0), 0);
+  const all = read() + greedy.length * tooMany.length;
+  for (let i = 1; i < 6; i++) modest?.write(request(i, 0));
+  expect(await mostInATurn(read, all)).toBeLessThan(3 * 65_536);
+  expect(came).toBe(6);
 });

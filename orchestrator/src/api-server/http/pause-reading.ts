@@ -1,6 +1,7 @@
 import type { Http2Stream, ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { turns } from '../decoding/turns.ts';
+import { hearRefused } from './hear-refused.ts';
 
 /** In units of {@link turns}, of one turn: five milliseconds. Reading goes on to the end of what was decrypted at once, of 16 KiB. */
 const unitsATurn = 25_000;
@@ -11,6 +12,7 @@ const fieldCost = 5;
 
 /** What Node's handle of a connection has for who reads it. */
 interface ReadingHandle {
+  readonly bytesRead: number;
   readStart(): void;
   readStop(): void;
 }
@@ -19,6 +21,7 @@ interface ReadingHandle {
 class Connection {
   /** Not read until what it asked for has begun, and others were read. */
   isHeld = false;
+  #bytesRead = 0;
   readonly #session: ServerHttp2Session;
 
   constructor(session: ServerHttp2Session) {
@@ -31,6 +34,13 @@ class Connection {
 
   start(): void {
     this.#handle?.readStart();
+  }
+
+  /** Whether it was since this was asked. */
+  wasRead(): boolean {
+    const before = this.#bytesRead;
+    this.#bytesRead = this.#handle?.bytesRead ?? before;
+    return this.#bytesRead !== before;
   }
 
   get #handle(): ReadingHandle | undefined {
@@ -51,10 +61,15 @@ class Reading {
   #spent = 0;
   #isFull = false;
   #isArmed = false;
+  #isRefusedHeard = false;
 
   open(session: ServerHttp2Session): void {
     this.#open.set(session, new Connection(session));
     session.once('close', () => this.#open.delete(session));
+    if (!this.#isRefusedHeard)
+      session.once('stream', (stream) => {
+        this.#isRefusedHeard ||= hearRefused(stream, () => this.#refused());
+      });
   }
 
   spend(session: object | undefined, units: number): void {
@@ -67,10 +82,29 @@ class Reading {
     else if (connection.isHeld) connection.stop();
   }
 
+  /**
+   * Node has refused a request, and with it perhaps a hundred more: it tells of them once their refusals are sent. Nobody knows whose they
+   * were: any of those that were read.
+   */
+  #refused(): void {
+    this.#arm();
+    if (this.#isFull) return;
+    this.#stopAll();
+    for (const each of this.#open.values()) if (each.wasRead()) this.#hold(each);
+  }
+
   #fill(connection: Connection): void {
-    if (!this.#isFull) for (const each of this.#open.values()) each.stop();
-    this.#isFull = true;
+    if (!this.#isFull) this.#stopAll();
     connection.stop();
+    this.#hold(connection);
+  }
+
+  #stopAll(): void {
+    for (const each of this.#open.values()) each.stop();
+    this.#isFull = true;
+  }
+
+  #hold(connection: Connection): void {
     if (connection.isHeld) return;
     connection.isHeld = true;
     const wait = () => {
