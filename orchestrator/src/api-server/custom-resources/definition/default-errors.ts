@@ -7,7 +7,7 @@ import { jsonEqual } from '../values/correlated.ts';
 import { embeddedErrors } from '../values/embedded-errors.ts';
 import { prune } from '../values/prune.ts';
 import { fieldErrorsOf } from '../values/schema-result.ts';
-import { ValueValidator } from '../values/validate-value.ts';
+import { ValueValidator, writtenTyping } from '../values/validate-value.ts';
 
 /** Defaults must be what their own schema allows, and pruned (apiextensions defaulting.ValidateDefaults). */
 export function defaultErrors(schema: JsonSchema, path: string, requirePruned: boolean): FieldError[] {
@@ -73,7 +73,7 @@ class DefaultChecks {
     if (coerced) return [...unpruned, coerced];
     const embedded = embeddedErrors(copy, own, field);
     if (embedded.length > 0) return [...unpruned, ...embedded];
-    return [...unpruned, ...fieldErrorsOf(new ValueValidator(schema).validate(copy), field)];
+    return [...unpruned, ...fieldErrorsOf(new ValueValidator(schema, writtenTyping).validate(copy), field)];
   }
 }
 
@@ -90,5 +90,5 @@ function metaErrors(schema: JsonSchema, path: string, { root, wrap }: Surroundin
     const texts = errors.map((error) => `${error.field}: ${error.message}`);
     return refuse(texts.length === 1 ? (texts[0] as string) : `[${texts.join(', ')}]`);
   }
-  return fieldErrorsOf(new ValueValidator(schema).validate(value), field);
+  return fieldErrorsOf(new ValueValidator(schema, writtenTyping).validate(value), field);
 }

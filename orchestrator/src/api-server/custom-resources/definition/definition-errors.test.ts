@@ -107,6 +107,41 @@ test.each([
   expect(typeof expected === 'number' ? errors.length : errors.map(({ message }) => message)).toEqual(expected);
 });
 
+const noType = { 'x-kubernetes-int-or-string': true };
+const anyType = { 'x-kubernetes-preserve-unknown-fields': true };
+const ofType = (value: string, type: string) =>
+  `Invalid value: "${value}":  in body must be of type ${type}: "${value}"`;
+
+// What kube-apiserver 1.36.3 says.
+test.each([
+  [{ ...noType, default: true }, []],
+  [{ type: 'object', default: { a: 1.5 }, properties: { a: noType } }, []],
+  [
+    { ...noType, type: 'string', default: 0, 'x-kubernetes-validations': [{ rule: 'self > 3' }] },
+    [ofType('integer', 'string')],
+  ],
+  [{ type: 'integer', format: 'double', default: true }, [ofType('', 'double')]],
+  [{ type: 'integer', format: 'nope', default: 'x' }, [ofType('string', 'integer')]],
+  [{ type: 'boolean', format: 'int32', default: 1 }, [ofType('int64', 'int32')]],
+  [{ type: 'string', format: 'nope', default: [1] }, []],
+  [{ type: 'number', format: 'date-time', default: 'x' }, [ofType('string', 'number'), ofType('x', 'date-time')]],
+  [{ ...anyType, format: 'nope', default: 1 }, [ofType('int64', 'nope')]],
+  [{ ...noType, format: 'date', default: 'x' }, [ofType('x', 'date')]],
+])('a default is checked by type and format as they are written, known or not: %j', async (schema, expected) => {
+  const next = definition({}, { x: schema });
+  const errors = await checkDefinition(next, undefined, { endpoint: 'main', warn: () => undefined });
+  expect(errors.map(({ message }) => message)).toEqual(expected);
+});
+
+test('several schemas of a list with keys are shown as upstream prints them', () => {
+  const keyed = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'] };
+  const next = definition({}, { x: { ...keyed, items: [{ type: 'string' }] } });
+  const shown = definitionErrors(next).find(({ message }) => message.includes('only have a single schema'));
+  expect(shown?.message).toMatch(
+    /^Invalid value: {"Schema":null,"JSONSchemas":\[{"ID":"",.*"XValidations":null}\]}: must/,
+  );
+});
+
 test.each([
   ['.', 'unexpected end of JSON path'],
   ['.a.', 'unexpected end of JSON path'],

@@ -1,6 +1,7 @@
 import type { FieldError } from '../../resource-definition.ts';
 import { child, forbidden, invalid, notSupported, required } from '../../resources/field.ts';
 import { hasDefault, isList, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
+import { internalJson } from './internal-json.ts';
 import type { SchemaCheck } from './schema-errors.ts';
 
 const listTypes = ['atomic', 'set', 'map'];
@@ -46,7 +47,13 @@ function mapErrors(schema: JsonSchema, keys: readonly string[], path: string): F
     ...(keys.length === 0 ? [required(keysField, 'must not be empty if x-kubernetes-list-type is map')] : []),
     ...(schema.items === undefined ? [required(field, 'must have a schema if x-kubernetes-list-type is map')] : []),
     ...(schema.items !== undefined && isList(schema.items)
-      ? [invalid(field, schema.items, 'must only have a single schema if x-kubernetes-list-type is map')]
+      ? [
+          invalid(
+            field,
+            internalJson('Schema', schema)['Items'],
+            'must only have a single schema if x-kubernetes-list-type is map',
+          ),
+        ]
       : []),
     ...(items && items.type !== 'object'
       ? [

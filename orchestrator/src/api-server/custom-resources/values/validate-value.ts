@@ -15,10 +15,12 @@ import { failure, SchemaResult } from './schema-result.ts';
  */
 export class ValueValidator {
   readonly #schema: JsonSchema;
+  readonly #typing: (schema: JsonSchema) => Typing;
   readonly #patterns = new Map<string, Re2>();
 
-  constructor(schema: JsonSchema) {
+  constructor(schema: JsonSchema, typing: (schema: JsonSchema) => Typing = servedTyping) {
     this.#schema = schema;
+    this.#typing = typing;
   }
 
   /** `old`: what stood there before, for updates. */
@@ -34,8 +36,7 @@ export class ValueValidator {
   /** As {@link validate} for a schema below a junctor, at the same place. */
   check(schema: JsonSchema, value: unknown, path: string, old: Correlated | undefined): SchemaResult {
     const result = new SchemaResult();
-    const types = typesOf(schema);
-    const format = knownFormat(types.length === 1 ? (types[0] as string) : '', schema.format);
+    const { types, format } = this.#typing(schema);
     if (value === null) {
       result.merge(typeResult(types, format, schema, value, path));
       return result.merge(enumResult(schema, value, path));
@@ -48,7 +49,7 @@ export class ValueValidator {
     apply(junctorResult(this, schema, { value, path, old }));
     if (typeof value === 'string') {
       apply(this.#stringResult(schema, value, path));
-      if (format !== undefined && !isNumeric(types)) apply(formatResult(format, value, path));
+      if (format !== undefined) apply(formatResult(format, value, path));
     } else if (isNumber(value)) apply(numberResult(schema, value, path));
     else if (Array.isArray(value)) apply(this.#listResult(schema, value, path, old));
     apply(enumResult(schema, value, path));
@@ -142,9 +143,21 @@ export class ValueValidator {
   }
 }
 
-function typesOf(schema: JsonSchema): readonly string[] {
-  if (schema['x-kubernetes-int-or-string']) return ['integer', 'string'];
-  return schema.type ? [schema.type] : [];
+interface Typing {
+  readonly types: readonly string[];
+  readonly format: string | undefined;
+}
+
+/** Of objects: formats that are not known are none (apiextensions ConvertJSONSchemaPropsWithPostProcess). */
+function servedTyping(schema: JsonSchema): Typing {
+  const written = writtenTyping(schema);
+  const types = schema['x-kubernetes-int-or-string'] ? ['integer', 'string'] : written.types;
+  return { types, format: knownFormat(types.length === 1 ? (types[0] as string) : '', schema.format) };
+}
+
+/** Of defaults: all is as it stands in the schema (structuralschema ToKubeOpenAPI). */
+export function writtenTyping({ type, format }: JsonSchema): Typing {
+  return { types: type ? [type] : [], format: format || undefined };
 }
 
 function isNumeric(types: readonly string[]): boolean {
