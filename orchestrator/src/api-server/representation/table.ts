@@ -12,7 +12,12 @@ export interface TableOptions {
 
 /** What tables are made of. */
 export type TableKind = Pick<ResourceDefinition, 'group' | 'plural' | 'columns'> &
-  Partial<Pick<ResourceDefinition, 'rules' | 'cellsBeyond'>>;
+  Partial<Pick<ResourceDefinition, 'rules' | 'cellsBeyond' | 'custom'>>;
+
+/** Of kinds without columns of their own upstream's table begins without rows (rest.NewDefaultTableConvertor). */
+function hasGenericColumns({ columns, custom }: TableKind): boolean {
+  return !custom && columns.length === 2 && columns[1]?.name === 'Created At';
+}
 
 /** What `kubectl get` prints (meta.k8s.io Table). */
 export function tableOf(
@@ -40,7 +45,8 @@ export function tableOf(
         priority,
       }))
     : null;
-  return { kind: 'Table', apiVersion, metadata, columnDefinitions, rows } as KubeObject;
+  const shown = rows.length === 0 && hasGenericColumns(definition) ? null : rows;
+  return { kind: 'Table', apiVersion, metadata, columnDefinitions, rows: shown } as KubeObject;
 }
 
 /** Rows of finished pods are marked, so that kubectl can leave them out (printers' podSuccessConditions). */
