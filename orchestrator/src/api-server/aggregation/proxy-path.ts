@@ -1,11 +1,12 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
+import { apiError } from '@berth/kube';
 import { bytesOf } from '../body-decoder.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ServerContext } from '../server-context.ts';
 import { type Answer, plainError, type ServerRequest } from '../server-request.ts';
 import { CallError } from '../webhook/call-error.ts';
-import type { HttpsTarget } from '../webhook/https-caller.ts';
+import { type HttpsTarget, isPacked, unpacked } from '../webhook/https-caller.ts';
 import { networkWords } from '../webhook/network-words.ts';
 import { answeredHeaders, forwardedHeaders } from './forwarded-headers.ts';
 import type { RemoteApi } from './remote-api.ts';
@@ -56,7 +57,9 @@ export async function proxied(
     const caller = await context.outbound.caller();
     const body = await bodyOf(request);
     const call = { target: body ? target : bodiless(target), method: request.method, ...(body ? { body } : {}) };
-    return answerOf(await caller.open(call, signal), timer);
+    const message = await caller.open(call, signal);
+    message.once('close', () => timer?.[Symbol.dispose]());
+    return answerOf(message, target, request.method);
   } catch (error) {
     timer?.[Symbol.dispose]();
     const why = end.signal.aborted ? 'context deadline exceeded' : reasonOf(error);
@@ -91,8 +94,7 @@ function bodiless(target: HttpsTarget): HttpsTarget {
   return { ...target, headers };
 }
 
-function answerOf(message: IncomingMessage, timer: Disposable | undefined): Answer {
-  message.once('close', () => timer?.[Symbol.dispose]());
+function answerOf(message: IncomingMessage, { headers: asked = {} }: HttpsTarget, method: string): Answer {
   const status = message.statusCode ?? 502;
   if (status < 200 || status > 599) {
     message.destroy();
@@ -103,8 +105,21 @@ function answerOf(message: IncomingMessage, timer: Disposable | undefined): Answ
     message.destroy();
     return textAnswer(502, 'the backend attempted to redirect this request, which is not permitted');
   }
-  const chunks = message as AsyncIterable<Uint8Array>;
-  return { type: 'proxied', status, headers: answeredHeaders(message.headers), chunks };
+  const headers = answeredHeaders(message.headers);
+  // Who asks for nothing packed may not be able to read it (net/http Transport).
+  const isPlain = asked['accept-encoding'] === undefined && asked['range'] === undefined && method !== 'HEAD';
+  if (!isPlain || !isPacked(message)) return { type: 'proxied', status, headers, chunks: told(message) };
+  const { 'content-encoding': _, 'content-length': _length, ...others } = headers;
+  return { type: 'proxied', status, headers: others, chunks: told(unpacked(message)) };
+}
+
+/** @throws ApiError – it broke off. */
+async function* told(chunks: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
+  try {
+    yield* chunks;
+  } catch (error) {
+    throw apiError('InternalError', `the answer of the server behind an APIService broke off: ${networkWords(error)}`);
+  }
 }
 
 function textAnswer(status: number, text: string): Answer {

@@ -17,7 +17,7 @@ import { authenticate, bearerWarning } from './authenticate.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from './incoming-request.ts';
 import { LiveRequests } from './live-requests.ts';
-import { timedOut } from './request-deadline.ts';
+import { TimedOut } from './request-deadline.ts';
 import { respond, respondError } from './respond.ts';
 import { ServedRequest } from './served-request.ts';
 import { soleResponse } from './sole-response.ts';
@@ -141,7 +141,7 @@ export class HttpHandler {
       : caller;
     const request = served.become(user);
     // Nothing is done in no time.
-    if (served.timeoutMs < 1) throw timedOut();
+    if (served.timeoutMs < 1) throw new TimedOut();
     const { query, signal } = request;
     const enteredMs = clock.monotonicMs();
     const pending = inFlight?.enter({ info, query, user, signal, waitMs: Math.min(served.timeoutMs / 4, 60_000) });

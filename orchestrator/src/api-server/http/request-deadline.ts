@@ -1,4 +1,4 @@
-import { apiError } from '@berth/kube';
+import { ApiError, apiError } from '@berth/kube';
 import { durationComplaint, durationMs } from '../go-duration.ts';
 
 /**
@@ -15,7 +15,16 @@ export function timeoutOf(query: URLSearchParams, mostMs: number): number {
   return asked > 0 && asked < mostMs ? asked : mostMs;
 }
 
-/** What a request gets whose time is over (apiserver filters/timeout). */
-export function timedOut() {
-  return apiError('Timeout', 'Timeout: request did not complete within the allotted timeout', { details: {} });
+const words = 'Timeout: request did not complete within the allotted timeout';
+
+/** What a request gets whose time is over: a Status that does not say so, in words alone (apiserver filters/timeout). */
+export class TimedOut extends ApiError {
+  constructor() {
+    super(apiError('Timeout', words, { details: {} }).status);
+  }
+
+  get text(): string {
+    const { kind: _, apiVersion: _version, ...rest } = this.status;
+    return `${JSON.stringify(rest)}\n`;
+  }
 }

@@ -17,6 +17,10 @@ import type { ResourceDefinition } from '../resource-definition.ts';
 import { type Answer, type ServerRequest, unsniffed } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import { endsInitialEvents } from '../verbs/watch-objects.ts';
+import { cutOff } from './cut-off.ts';
+import { guessedType } from './guessed-type.ts';
+import { joined } from './joined.ts';
+import { TimedOut } from './request-deadline.ts';
 import { warningHeaders } from './warning-headers.ts';
 
 const compress = promisify(gzip);
@@ -66,9 +70,7 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
     case 'document':
       return send(reply, answer.status, answer.body, answer.headers);
     case 'proxied':
-      reply.response.writeHead(answer.status, { ...headersOf(reply), ...answer.headers });
-      (reply.response as { flushHeaders?: () => void }).flushHeaders?.();
-      return void (await pump(answer.chunks, reply));
+      return sendProxied(answer, reply);
     case 'stream':
       if (reply.upgrade)
         return (await import('../streaming/tell-in-messages.ts')).tellStream(answer.chunks, reply.upgrade);
@@ -100,18 +102,37 @@ export async function respond(answer: Answer, reply: Reply): Promise<void> {
   }
 }
 
+async function sendProxied(
+  { status, headers, chunks }: Extract<Answer, { type: 'proxied' }>,
+  reply: Reply,
+): Promise<void> {
+  const { response, request } = reply;
+  const all = { ...headersOf(reply), ...headers };
+  // What comes without a length is passed on before there is anything to guess by, by Go's server too.
+  const isUntold = headers['content-type'] === undefined && headers['content-encoding'] === undefined;
+  if (isUntold && Number(headers['content-length'] ?? 0) > 0 && request.method !== 'HEAD' && status !== 304) {
+    const rest = chunks[Symbol.asyncIterator]();
+    const { value, done } = await rest.next();
+    const first: Uint8Array[] = done === true ? [] : [value];
+    if (first[0]) all['content-type'] = guessedType(first[0]);
+    response.writeHead(status, all);
+    return void (await pump(joined(first, rest), reply));
+  }
+  response.writeHead(status, all);
+  (response as { flushHeaders?: () => void }).flushHeaders?.();
+  await pump(chunks, reply);
+}
+
 /** Sends an error as its Status, or its words; where the answer has begun, all that is left is to cut it off. */
 export async function respondError(error: ApiError, reply: Reply): Promise<void> {
   const { response } = reply;
-  if (response.headersSent) {
-    if (response.stream) response.stream.destroy();
-    else (response as unknown as Writable).destroy();
-    return;
-  }
+  if (response.headersSent) return cutOff(response);
   if (error instanceof InternalError) {
     const headers = { 'content-type': 'text/plain; charset=utf-8', ...unsniffed };
     return send(reply, 500, Buffer.from(error.text), headers);
   }
+  if (error instanceof TimedOut)
+    return send(reply, 504, Buffer.from(error.text), { 'content-type': 'text/plain; charset=utf-8' });
   const { status } = error;
   const retry = status.details?.retryAfterSeconds;
   const { body, contentType } = await statusDocument(status, reply);

@@ -9,9 +9,10 @@ import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.
 import type { ServerRequest } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import type { User } from '../user.ts';
+import { cutOff } from './cut-off.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, serverRequest, tlsSocketOf } from './incoming-request.ts';
-import { timedOut, timeoutOf } from './request-deadline.ts';
+import { TimedOut, timeoutOf } from './request-deadline.ts';
 import { type Reply, respondError } from './respond.ts';
 
 /** Why nobody waits any more. One for all: of a thousand watches that end at once each would capture a stack. */
@@ -157,11 +158,11 @@ export class ServedRequest {
     if (this.isOver) return;
     this.#late = true;
     if (this.answering) {
-      (response.stream ?? (response as unknown as Writable)).destroy();
+      cutOff(response);
       this.#gone.abort(over);
       return;
     }
-    const error = timedOut();
+    const error = new TimedOut();
     this.status = 504;
     this.audit?.failed(error.status);
     this.#parts.metrics.requests.terminated(this.info, request.method, 504);

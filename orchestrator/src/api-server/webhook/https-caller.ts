@@ -194,6 +194,13 @@ function sendOnce(
       failed(sent.reusedSocket);
       reject(error);
     });
+    // Node would leave the request without an answer.
+    sent.once('upgrade', ({ headers }, socket) => {
+      socket.destroy();
+      reject(
+        new Error(`backend tried to switch protocol ${JSON.stringify(headers.upgrade ?? '')} when "" was requested`),
+      );
+    });
     if (call.body instanceof Readable) {
       frameBody(sent);
       pipeline(call.body, sent, () => undefined);
@@ -229,9 +236,13 @@ function optionsOf({ target, method, body }: HttpsRequest): RequestOptions {
   };
 }
 
+export function isPacked({ headers }: IncomingMessage): boolean {
+  return headers['content-encoding']?.toLowerCase() === 'gzip';
+}
+
 /** What came packed is unpacked, as Go's transport does: some servers pack whoever asks. */
-function unpacked(message: IncomingMessage): Readable {
-  if (message.headers['content-encoding'] !== 'gzip') return message;
+export function unpacked(message: IncomingMessage): Readable {
+  if (!isPacked(message)) return message;
   return pipeline(message, createGunzip(), () => undefined);
 }
 

@@ -2,6 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { promisify } from 'node:util';
 import { gunzip, gzip } from 'node:zlib';
 import type { Headers } from '../../aggregation/forwarded-headers.ts';
+import { joined } from '../../http/joined.ts';
 import { rewriteLinks } from './rewrite-links.ts';
 
 /** Pages beyond it are passed on as they are: a whole one is held in memory. */
@@ -28,22 +29,17 @@ export async function proxiedPage(
   for (let next = await rest.next(); !next.done; next = await rest.next()) {
     read.push(next.value);
     bytes += next.value.length;
-    if (bytes > longestBytes) return { headers, chunks: both(read, rest) };
+    if (bytes > longestBytes) return { headers, chunks: joined(read, rest) };
   }
   const whole = Buffer.concat(read);
   const text = coding === 'gzip' ? await unpacked(whole) : whole;
-  if (!text) return { headers, chunks: both([whole], rest) };
+  if (!text) return { headers, chunks: joined([whole], rest) };
   // Whatever its characters are: those of links and tags are ASCII.
   const page = Buffer.from(rewriteLinks(text.toString('latin1'), placeOf), 'latin1');
   const body = coding === 'gzip' ? await promisify(gzip)(page) : page;
-  return { headers: { ...headers, 'content-length': String(body.length) }, chunks: both([body], rest) };
+  return { headers: { ...headers, 'content-length': String(body.length) }, chunks: joined([body], rest) };
 }
 
 async function unpacked(packed: Buffer): Promise<Buffer | undefined> {
   return promisify(gunzip)(packed, { maxOutputLength: longestBytes }).catch(() => undefined);
-}
-
-async function* both(first: readonly Uint8Array[], rest: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array> {
-  yield* first;
-  yield* { [Symbol.asyncIterator]: () => rest };
 }
