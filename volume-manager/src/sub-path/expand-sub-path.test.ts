@@ -15,3 +15,7 @@ test('a variable without a value is named', () => {
   expect(() => expandSubPath('$(NOPE)', {})).toThrow('missing value for "NOPE"');
   expect(() => expandSubPath('$(constructor)', {})).toThrow('missing value for "constructor"');
 });
+
+test('what is longer than any path is refused, not made', () => {
+  expect(() => expandSubPath('$(A)'.repeat(10_000), { A: 'x'.repeat(100_000) })).toThrow('file name too long');
+});

@@ -7,7 +7,7 @@ import { uidOf } from '../pods/pod-facts.ts';
 import { annotations, labels } from '../pods/runtime-labels.ts';
 import { qosClassOf } from '../status/pod-qos.ts';
 import { containerHash } from './container-hash.ts';
-import { expandVariables } from './expand-variables.ts';
+import { expandCommand } from './expand-variables.ts';
 import { linuxResources } from './linux-resources.ts';
 import { containerSecurity } from './security.ts';
 
@@ -30,12 +30,14 @@ export interface ContainerConfigInput {
 /** What CRI needs to create a container (kuberuntime_container.go generateContainerConfig). */
 export function containerConfig(input: ContainerConfigInput): Init<cri.ContainerConfig> {
   const { pod, container, restartCount, environment } = input;
-  const expand = (text: string) => expandVariables(text, (name) => environment.get(name));
+  const given = environment.entries().reduce((sum, [key, value]) => sum + key.length + value.length, 0);
+  const { command = [], args = [] } = container;
+  const expanded = expandCommand([...command, ...args], (name) => environment.get(name), given);
   return {
     metadata: { name: container.name, attempt: restartCount },
     image: { image: input.imageRef, userSpecifiedImage: container.image ?? '' },
-    command: (container.command ?? []).map(expand),
-    args: (container.args ?? []).map(expand),
+    command: expanded.slice(0, command.length),
+    args: expanded.slice(command.length),
     workingDir: container.workingDir ?? '',
     envs: [...environment].map(([key, value]) => ({ key, value: Buffer.from(value) })),
     mounts: mounts(input),

@@ -2,7 +2,7 @@ import type { Service } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aContainer, aPod } from '../testing/test-node.ts';
 import { podDns } from './dns-config.ts';
-import { expandVariables } from './expand-variables.ts';
+import { expandCommand, expandVariables } from './expand-variables.ts';
 import { fieldValue, resourceValue } from './field-reference.ts';
 import { hostsFile } from './hosts-file.ts';
 import { canonicalReference, imageReference } from './image-reference.ts';
@@ -45,6 +45,28 @@ for (const [text, expected] of [
     expect(expandVariables(text, (name) => (name === 'A' ? '1' : undefined))).toBe(expected);
   });
 }
+
+test('variables that name others twice are refused when they are longer than any program takes, not made', () => {
+  const known = new Map([['V0', 'x'.repeat(1024)]]);
+  const doubled = () => {
+    for (let i = 1; i < 25; i++)
+      known.set(
+        `V${i}`,
+        expandVariables(`$(V${i - 1})`.repeat(2), (name) => known.get(name)),
+      );
+  };
+  expect(doubled).toThrow('argument list too long');
+  expect(known.size).toBe(8);
+  const value = () => 'x'.repeat(1024);
+  expect(expandCommand(['$(A)', 'b'], value, 5)).toEqual([value(), 'b']);
+  expect(() => expandCommand(Array(10_000).fill('$(A)'), value)).toThrow('argument list too long');
+  expect(() => expandCommand([], value, 7 * 1024 * 1024)).toThrow('argument list too long');
+});
+
+test('references that are not closed are looked through once', () => {
+  const text = '$('.repeat(500_000);
+  expect(expandVariables(text, () => 'x')).toBe(text);
+});
 
 const service = (name: string, namespace = 'default', port = 80): Service => ({
   metadata: { name, namespace },

@@ -2,7 +2,7 @@ import { createConnection } from 'node:net';
 import { type Clock, deadline, messageOf } from '@berth/kit';
 import type { Container, IntOrString, Probe } from '@berth/kube';
 import type { ContainerRuntime } from '../container-runtime.ts';
-import { expandVariables } from '../containers/expand-variables.ts';
+import { expandCommand } from '../containers/expand-variables.ts';
 import { probeGrpc } from './grpc-probe.ts';
 import { dialText, probeHttp } from './http-probe.ts';
 import type { ProbeAnswer } from './probe-answer.ts';
@@ -22,9 +22,10 @@ export interface ProbeTools {
 /** Runs a probe's action once, within its timeout (prober.go runProbe). */
 export async function runProbe(probe: Probe, target: ProbeTarget, tools: ProbeTools, signal: AbortSignal) {
   const timeoutSeconds = probe.timeoutSeconds ?? 1;
-  if (probe.exec) return probeExec(probe.exec.command ?? [], timeoutSeconds, target, { ...tools, signal });
   using limit = deadline(tools.clock, timeoutSeconds * 1000, signal);
   try {
+    // Its time is the runtime's to keep.
+    if (probe.exec) return await probeExec(probe.exec.command ?? [], timeoutSeconds, target, { ...tools, signal });
     if (probe.httpGet) {
       const { host, scheme = 'HTTP', path = '/', port, httpHeaders = [] } = probe.httpGet;
       const authority = bracketed(host || target.podIp);
@@ -71,7 +72,7 @@ async function probeExec(
   target: ProbeTarget,
   { runtime, signal }: ProbeTools & { signal: AbortSignal },
 ): Promise<ProbeAnswer> {
-  const cmd = command.map((part) => expandVariables(part, environmentOf(target.container)));
+  const cmd = expandCommand(command, environmentOf(target.container));
   try {
     const answer = await runtime.ExecSync(
       { containerId: target.containerId, cmd, timeout: String(timeoutSeconds) },
