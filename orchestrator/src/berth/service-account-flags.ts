@@ -40,7 +40,7 @@ export function addServiceAccountFlags(command: Command): void {
     .option('--api-audiences <names>', 'what tokens for this server are for (default: the issuers)', listed)
     .option(
       '--service-account-key-file <file>',
-      'keys, in PEM, by which tokens are verified, too; may be repeated',
+      'keys, in PEM, by which alone tokens are verified; may be repeated (default: the key that signs)',
       each,
     )
     .option('--service-account-signing-key-file <file>', 'the private key that signs (default: DATA/pki/sa.key)')
@@ -86,8 +86,9 @@ export async function signingAs(
   return { ...pki, serviceAccountKey };
 }
 
-/** @throws BerthError Usage */
-export async function verifyingKeysOf({ keyFiles }: ServiceAccountOptions): Promise<readonly TokenKey[]> {
+/** By which alone tokens are verified, as upstream; undefined: by the key that signs. @throws BerthError Usage */
+export async function verifyingKeysOf({ keyFiles }: ServiceAccountOptions): Promise<readonly TokenKey[] | undefined> {
+  if (keyFiles.length === 0) return undefined;
   const keys = keyFiles.map((file) => read('--service-account-key-file', file, tokenKeysOf));
   return (await Promise.all(keys)).flat();
 }

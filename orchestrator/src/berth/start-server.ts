@@ -58,12 +58,13 @@ export async function startServer(options: StartServerOptions): Promise<RunningS
   const polling = idlePollMs > 0 ? stack.use(new IdlePolling({ clock, forMs: idlePollMs })) : undefined;
   const store = stack.use(await openStore(options));
   const { issuer, otherIssuers, audiences, keySetUri } = options.serviceAccounts;
+  const keys = await verifyingKeysOf(options.serviceAccounts);
   const tokens = new JwtTokens({
     issuer,
     otherIssuers,
     ...(audiences === undefined ? {} : { audiences }),
     ...(keySetUri === undefined ? {} : { keySetUri }),
-    otherKeys: await verifyingKeysOf(options.serviceAccounts),
+    ...(keys === undefined ? {} : { keys }),
     privateKey: pki.serviceAccountKey,
     lifetimes: options.tokenLifetimes,
     clock,

@@ -1,10 +1,10 @@
 import { createPrivateKey, createPublicKey, type KeyObject, sign, verify } from 'node:crypto';
-import { type Clock, type Rng, rfc3339 } from '@berth/kit';
+import { type Clock, messageOf, type Rng, rfc3339 } from '@berth/kit';
 import { LruMap } from '@berth/kube';
 import { maxCharacters } from '../authentication/oidc/jwt.ts';
 import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
 import type { User } from '../user.ts';
-import { quotedList } from './quoted-list.ts';
+import { type BoundClaims, boundClaimsOf, notFor, textClaim, whyNotNow } from './bound-claims.ts';
 import type {
   ClaimedObject,
   IssuedToken,
@@ -26,8 +26,8 @@ export interface JwtTokensOptions {
   readonly audiences?: readonly string[];
   /** PEM of an EC or RSA private key; the tokens of a lost key are all refused. */
   readonly privateKey: string;
-  /** By which tokens are verified beside the key that signs. */
-  readonly otherKeys?: readonly TokenKey[];
+  /** By which alone tokens are verified; absent: by the key that signs. */
+  readonly keys?: readonly TokenKey[];
   /** Where others find the keys; absent: at this server. */
   readonly keySetUri?: string;
   readonly lifetimes?: TokenLifetimes;
@@ -53,9 +53,9 @@ interface Claims {
   };
 }
 
-/** What a token that we signed says. */
+/** What a token with a good signature says. */
 interface Signed {
-  readonly claims: Claims;
+  readonly claims: BoundClaims;
   readonly user: User;
 }
 
@@ -91,10 +91,9 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
     if (options.lifetimes) this.lifetimes = options.lifetimes;
     this.#private = createPrivateKey(options.privateKey);
     this.#own = tokenKey(createPublicKey(this.#private));
-    const others = (options.otherKeys ?? []).filter(({ id }) => id !== this.#own.id);
-    this.#keys = [this.#own, ...others];
+    this.#keys = options.keys ?? [this.#own];
     this.keySet = {
-      algorithms: [...new Set(this.#keys.map(({ algorithm }) => algorithm))],
+      algorithms: [...new Set(this.#keys.map(({ algorithm }) => algorithm))].sort(),
       keys: this.#keys.map(({ id, algorithm, key }) => ({
         use: 'sig',
         kid: id,
@@ -128,7 +127,7 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
       sub: `system:serviceaccount:${request.namespace}:${request.serviceAccount}`,
     };
     const expirationTimestamp = rfc3339((warnafter ?? exp) * 1000);
-    return { token: this.#compact(claims), expirationTimestamp, credentialId: credentialOf(claims) };
+    return { token: this.#compact(claims), expirationTimestamp, credentialId: credentialOf(claims.jti) };
   }
 
   /** A token without an end, for the Secret it is put into. */
@@ -144,10 +143,10 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   }
 
   /** What such a token says; undefined: it is none of ours. Whether its Secret is still there is for others to see. */
-  readLegacy(token: string): LegacyClaims | undefined {
+  readLegacy(token: string, refused?: Refused): LegacyClaims | undefined {
     const known = this.#legacy.get(token);
     if (known) return known;
-    const claims = legacyOf(this.#claimsBy([legacyIssuer], token));
+    const claims = read(this.#claimsBy([legacyIssuer], token, refused), legacyOf, refused);
     if (claims) this.#legacy.set(token, claims);
     return claims;
   }
@@ -159,28 +158,24 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
   async review(token: string, audiences: readonly string[], refused?: Refused): Promise<ReviewedToken | undefined> {
     const signed = this.#read(token, refused);
     if (!signed) return undefined;
-    const { aud } = signed.claims;
+    const { claims, user } = signed;
+    // Who names none has made it for this server.
+    const told = claims.audiences.length > 0 ? claims.audiences : this.audiences;
     const wanted = audiences.length > 0 ? audiences : this.audiences;
-    const common = wanted.filter((audience) => aud.includes(audience));
-    if (common.length === 0)
-      refused?.(`token audiences ${quotedList(aud)} is invalid for the target audiences ${quotedList(wanted)}`);
-    if (common.length === 0 || !this.#isInTime(signed.claims, refused)) return undefined;
-    const { secret, warnafter: warnAfter } = signed.claims['kubernetes.io'];
-    const more = { ...(secret ? { secret } : {}), ...(warnAfter ? { warnAfter } : {}) };
-    return { user: signed.user, audiences: common, ...more };
-  }
-
-  #isInTime({ exp, nbf }: Claims, refused: Refused | undefined): boolean {
-    const now = this.#options.clock.now() / 1000;
-    if (exp <= now) refused?.('service account token has expired');
-    else if (nbf > now + 5) refused?.('service account token is not valid yet');
-    return exp > now && nbf <= now + 5;
+    const common = wanted.filter((audience) => told.includes(audience));
+    const why = common.length === 0 ? notFor(told, wanted) : whyNotNow(claims, this.#options.clock.now() / 1000);
+    if (why !== undefined) {
+      refused?.(why);
+      return undefined;
+    }
+    const { warnAfter } = claims;
+    return { user, audiences: common, binding: claims, ...(warnAfter === undefined ? {} : { warnAfter }) };
   }
 
   #read(token: string, refused: Refused | undefined): Signed | undefined {
     const known = this.#signed.get(token);
     if (known) return known;
-    const claims = this.#claimsBy(this.#issuers, token, refused) as Claims | undefined;
+    const claims = read(this.#claimsBy(this.#issuers, token, refused), boundClaimsOf, refused);
     if (!claims) return undefined;
     const signed = { claims, user: userOf(claims) };
     this.#signed.set(token, signed);
@@ -195,19 +190,24 @@ export class JwtTokens implements TokenIssuer, TokenAuthenticator {
 
   /** What a token says that one of `issuers` has signed; whose it says it is comes first: others' cost no verification. */
   #claimsBy(issuers: readonly string[], token: string, refused?: Refused): Record<string, unknown> | undefined {
-    if (token.length > maxCharacters) return undefined;
+    if (token.length > maxCharacters || !/^[\w.\r\n-]+$/.test(token)) return undefined;
     const [head, body, signature, ...more] = token.split('.');
-    if (!head || !body || !signature || more.length > 0) return undefined;
+    if (!head || !body || signature === undefined || more.length > 0) return undefined;
     try {
-      const { alg, kid } = JSON.parse(decode(head)) as { alg?: unknown; kid?: unknown };
+      const { alg, kid = '', crit, b64 } = JSON.parse(decode(head)) as Record<string, unknown>;
       const claims = JSON.parse(decode(body)) as Record<string, unknown>;
-      if (!issuers.some((issuer) => issuer === claims['iss'])) return undefined;
+      if (!issuers.some((issuer) => issuer === claims['iss']) || typeof kid !== 'string') return undefined;
       // Without a key's id, each may be the one.
-      const keys = this.#keys.filter(({ id, algorithm }) => alg === algorithm && (!kid || kid === id));
-      if (keys.length === 0) refused?.('invalid signature, no keys found');
+      const keys = this.#keys.filter(({ id }) => kid === '' || kid === id);
       const [text, bytes] = [Buffer.from(`${head}.${body}`), Buffer.from(signature, 'base64url')];
-      if (keys.some(({ hash, key }) => verify(hash, text, withWay(key), bytes))) return claims;
-      if (keys.length > 0) refused?.('go-jose/go-jose: error in cryptographic primitive');
+      // What must be understood is not (RFC 7515 §4.1.11, RFC 7797).
+      const isPlain = crit === undefined && b64 !== false;
+      const isSigned = ({ algorithm, hash, key }: TokenKey) =>
+        alg === algorithm && verify(hash, text, withWay(key), bytes);
+      if (isPlain && keys.some(isSigned)) return claims;
+      refused?.(
+        keys.length === 0 ? 'invalid signature, no keys found' : 'go-jose/go-jose: error in cryptographic primitive',
+      );
       return undefined;
     } catch {
       return undefined;
@@ -220,33 +220,53 @@ function withWay(key: KeyObject) {
   return key.asymmetricKeyType === 'ec' ? { key, dsaEncoding: 'ieee-p1363' as const } : { key };
 }
 
-function credentialOf({ jti }: Claims): string {
-  return `JTI=${jti}`;
+function credentialOf(id: string): string {
+  return `JTI=${id}`;
 }
 
-function userOf(claims: Claims): User {
-  const { namespace, serviceaccount, ...bound } = claims['kubernetes.io'];
-  const refs = (['node', 'pod'] as const).flatMap((kind) => {
-    const { name, uid } = bound[kind] ?? {};
-    const key = `authentication.kubernetes.io/${kind}`;
-    return [...(name ? [[`${key}-name`, [name]] as const] : []), ...(uid ? [[`${key}-uid`, [uid]] as const] : [])];
-  });
+/** pkg/serviceaccount ServiceAccountInfo.UserInfo. */
+function userOf({ namespace, serviceAccount: { name, uid }, pod, node, id }: BoundClaims): User {
+  const prefix = 'authentication.kubernetes.io/';
+  const extra = {
+    ...(id === '' ? {} : { [`${prefix}credential-id`]: [credentialOf(id)] }),
+    ...(node?.name ? { [`${prefix}node-name`]: [node.name] } : {}),
+    ...(node?.name && node.uid ? { [`${prefix}node-uid`]: [node.uid] } : {}),
+    ...(pod?.name && pod.uid ? { [`${prefix}pod-name`]: [pod.name], [`${prefix}pod-uid`]: [pod.uid] } : {}),
+  };
   return {
-    name: claims.sub,
-    uid: serviceaccount.uid,
+    name: `system:serviceaccount:${namespace}:${name}`,
+    uid,
     groups: ['system:serviceaccounts', `system:serviceaccounts:${namespace}`, 'system:authenticated'],
-    extra: { 'authentication.kubernetes.io/credential-id': [credentialOf(claims)], ...Object.fromEntries(refs) },
+    ...(Object.keys(extra).length > 0 ? { extra } : {}),
   };
 }
 
-function legacyOf(claims: Readonly<Record<string, unknown>> | undefined): LegacyClaims | undefined {
-  if (!claims) return undefined;
-  const names = ['namespace', 'secret.name', 'service-account.name', 'service-account.uid'];
-  const texts = names.map((name) => claims[legacyPrefix + name]);
-  if (!texts.every((text) => typeof text === 'string' && text !== '')) return undefined;
-  const [namespace, secret, serviceAccount, serviceAccountUid] = texts as [string, string, string, string];
-  if (claims['sub'] !== `system:serviceaccount:${namespace}:${serviceAccount}`) return undefined;
+/** @throws RangeError – why it is no good one, in upstream's words (pkg/serviceaccount legacy.go). */
+function legacyOf(claims: Readonly<Record<string, unknown>>): LegacyClaims {
+  const subject = textClaim(claims['sub']);
+  const claim = (name: string) => textClaim(claims[legacyPrefix + name]);
+  const [namespace, secret] = [claim('namespace'), claim('secret.name')];
+  const [serviceAccount, serviceAccountUid] = [claim('service-account.name'), claim('service-account.uid')];
+  const needed = { sub: subject, namespace, secretName: secret, serviceAccountName: serviceAccount };
+  for (const [name, value] of Object.entries({ ...needed, serviceAccountUID: serviceAccountUid }))
+    if (value === '') throw new RangeError(`${name} claim is missing`);
+  if (subject !== `system:serviceaccount:${namespace}:${serviceAccount}`) throw new RangeError('sub claim is invalid');
   return { namespace, secret, serviceAccount, serviceAccountUid };
+}
+
+/** What is made of claims; undefined: they are refused. */
+function read<T>(
+  claims: Readonly<Record<string, unknown>> | undefined,
+  by: (claims: Readonly<Record<string, unknown>>) => T,
+  refused: Refused | undefined,
+): T | undefined {
+  if (!claims) return undefined;
+  try {
+    return by(claims);
+  } catch (error) {
+    refused?.(messageOf(error));
+    return undefined;
+  }
 }
 
 function encode(value: object): string {

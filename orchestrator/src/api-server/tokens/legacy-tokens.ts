@@ -1,6 +1,8 @@
 import { timingSafeEqual } from 'node:crypto';
 import { messageOf } from '@berth/kit';
+import type { Refused } from '../http/authenticate.ts';
 import type { AnyObject } from '../resource-definition.ts';
+import { notFound } from '../resource-errors.ts';
 import type { ServerContext } from '../server-context.ts';
 import { loopback, type User } from '../user.ts';
 import { changeObject } from '../verbs/change-object.ts';
@@ -14,14 +16,26 @@ export async function legacyUser(
   context: ServerContext,
   token: string,
   claims: LegacyClaims,
+  refused?: Refused,
 ): Promise<User | undefined> {
   // The newest is asked for only where what is at hand says otherwise: it may be late (pkg/controller/serviceaccount/tokengetter.go).
-  const secret = (await liveSecret(context, token, claims, 0)) ?? (await liveSecret(context, token, claims));
-  if (!secret) return undefined;
+  let found = await liveSecret(context, token, claims, 0);
+  if ('why' in found) found = await liveSecret(context, token, claims);
+  if ('why' in found) {
+    refused?.(found.why);
+    return undefined;
+  }
+  const { secret } = found;
   // Nobody waits for it; who tries with an invalid one is seen as well.
   void noteUse(context, secret);
-  if (secret.metadata.labels?.[invalidSince]) return undefined;
   const { namespace, serviceAccount, serviceAccountUid } = claims;
+  if (secret.metadata.labels?.[invalidSince]) {
+    const of = `secret ${namespace}/${claims.secret} for service account ${namespace}/${serviceAccount}`;
+    refused?.(
+      `the token in ${of} has been marked invalid. Use tokens from the TokenRequest API or manually created secret-based tokens, or remove the '${invalidSince}' label from the secret to temporarily allow use of this token`,
+    );
+    return undefined;
+  }
   return {
     name: `system:serviceaccount:${namespace}:${serviceAccount}`,
     uid: serviceAccountUid,
@@ -29,20 +43,25 @@ export async function legacyUser(
   };
 }
 
-/** The Secret that has the token, while its account is there. */
+/** The Secret that has the token, while its account is there; else why it is not good, in upstream's words. */
 async function liveSecret(
   context: ServerContext,
   token: string,
   { namespace, serviceAccount, serviceAccountUid, secret: name }: LegacyClaims,
   notOlderThan?: 0,
-): Promise<AnyObject | undefined> {
+): Promise<{ readonly secret: AnyObject } | { readonly why: string }> {
   const find = async (plural: string, of: string) =>
     (await context.storageOf('', plural)?.find(namespace, of, notOlderThan))?.object;
   const secret = await find('secrets', name);
-  if (!secret || secret.metadata.deletionTimestamp || !holds(secret, token)) return undefined;
+  if (!secret || secret.metadata.deletionTimestamp) return { why: 'Token has been invalidated' };
+  if (!holds(secret, token)) return { why: "Token does not match server's copy" };
   const account = await find('serviceaccounts', serviceAccount);
-  const isThere = account && !account.metadata.deletionTimestamp && account.metadata.uid === serviceAccountUid;
-  return isThere ? secret : undefined;
+  if (!account) return { why: notFound({ group: '', plural: 'serviceaccounts' }, serviceAccount).message };
+  const { deletionTimestamp, uid } = account.metadata;
+  if (deletionTimestamp) return { why: `ServiceAccount ${namespace}/${serviceAccount} has been deleted` };
+  if (uid !== serviceAccountUid)
+    return { why: `ServiceAccount UID (${uid}) does not match claim (${serviceAccountUid})` };
+  return { secret };
 }
 
 function holds({ data }: AnyObject, token: string): boolean {

@@ -7,25 +7,28 @@ import { legacyUser } from './legacy-tokens.ts';
 import { liveAccounts } from './live-accounts.ts';
 import type { TokenIssuer } from './token-issuer.ts';
 
-const pod = { 'authentication.kubernetes.io/pod-name': ['p'], 'authentication.kubernetes.io/pod-uid': ['p-1'] };
+const binding = { namespace: 'n', serviceAccount: { name: 'a', uid: 'a-1' }, pod: { name: 'p', uid: 'p-1' } };
 
 /** A server whose cache has other objects (uids by kind) than the store itself, and which of the two was asked for what. */
-function aServer(cached: Record<string, string>, newest: Record<string, string>) {
+function aServer(cached: Record<string, string>, newest: Record<string, string>, deletionTimestamp?: string) {
   const asked: string[] = [];
   const storageOf = (_group: string, plural: string) => ({
     find: async (_namespace: string, _name: string, notOlderThan?: number) => {
       asked.push(`${plural} ${notOlderThan === 0 ? 'at hand' : 'newest'}`);
       const uid = (notOlderThan === 0 ? cached : newest)[plural];
-      return uid && { object: { metadata: { uid } } };
+      return uid && { object: { metadata: { uid, deletionTimestamp } } };
     },
   });
-  const user = { name: 'system:serviceaccount:n:a', uid: 'a-1', groups: [], extra: pod };
-  const tokens = { issuer: 'x', audiences: ['x'], review: async () => ({ user, audiences: ['x'] }) };
+  const user = { name: 'system:serviceaccount:n:a', uid: 'a-1', groups: [] };
+  const tokens = { issuer: 'x', audiences: ['x'], review: async () => ({ user, audiences: ['x'], binding }) };
+  const clock = new FakeClock(Date.parse('2026-01-01T12:00:00Z'));
   const live = liveAccounts(
-    { storageOf, metrics: new ComponentMetrics() } as unknown as ServerContext,
+    { storageOf, clock, metrics: new ComponentMetrics() } as unknown as ServerContext,
     tokens as unknown as TokenIssuer & TokenAuthenticator,
   );
-  return { asked, isTaken: async () => (await live.authenticate('token')) !== undefined };
+  const refusals: string[] = [];
+  const isTaken = async () => (await live.authenticate('token', (why) => refusals.push(why))) !== undefined;
+  return { asked, refusals, isTaken };
 }
 
 const all = { serviceaccounts: 'a-1', pods: 'p-1' };
@@ -47,6 +50,12 @@ test.each([
   ['another of its name', { serviceaccounts: 'a-1', pods: 'p-2' }],
 ])('a token ends with its pod: %s', async (_, there) => {
   expect(await aServer(there, there).isTaken()).toBe(false);
+});
+
+test('a token ends a minute behind the end of what finalizers still hold (pkg/serviceaccount claims.go)', async () => {
+  expect(await aServer(all, all, '2026-01-01T11:59:00Z').isTaken()).toBe(true);
+  const { isTaken, refusals } = aServer(all, all, '2026-01-01T11:58:59Z');
+  expect([await isTaken(), refusals]).toEqual([false, ['service account n/a has been deleted']]);
 });
 
 test.each([

@@ -1,9 +1,10 @@
 import type { Clock } from '@berth/kit';
 import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
+import type { AnyObject } from '../resource-definition.ts';
 import { notFound } from '../resource-errors.ts';
 import type { ServerContext } from '../server-context.ts';
-import type { User } from '../user.ts';
-import type { ReviewedToken, TokenIssuer } from './token-issuer.ts';
+import { leewaySeconds, notFor } from './bound-claims.ts';
+import type { ReviewedToken, TokenBinding, TokenIssuer } from './token-issuer.ts';
 
 /** A token ends with its service account, and with the pod, secret or node it was made for (upstream's bound token validator). */
 export function liveAccounts(
@@ -14,17 +15,18 @@ export function liveAccounts(
   const review: TokenIssuer['review'] = async (token, audiences, refused) => {
     const found = await tokens.review(token, audiences, refused);
     if (found) {
-      const lives = await isLive(context, found, refused);
+      const lives = !found.binding || (await isLive(context, found.binding, refused));
       if (lives) (isStale(found, context.clock) ? counts.stale : counts.valid).add();
       return lives ? found : undefined;
     }
-    const legacy = tokens.readLegacy?.(token);
+    const legacy = tokens.readLegacy?.(token, refused);
     // Made before there were audiences: it is for this server.
     const common =
       audiences.length === 0 ? tokens.audiences : tokens.audiences.filter((one) => audiences.includes(one));
+    if (legacy && common.length === 0) refused?.(notFor(tokens.audiences, audiences));
     if (!legacy || common.length === 0) return undefined;
     const { legacyUser } = await import('./legacy-tokens.ts');
-    const user = await legacyUser(context, token, legacy);
+    const user = await legacyUser(context, token, legacy, refused);
     if (user) counts.legacy.add();
     return user && { user, audiences: common };
   };
@@ -49,17 +51,16 @@ interface Needed {
   readonly plural: 'serviceaccounts' | 'pods' | 'secrets' | 'nodes';
   readonly namespace: string;
   readonly name: string;
-  readonly uid: string | undefined;
+  readonly uid: string;
 }
 
-/** By user, who is the same for each request with a token. */
-const needs = new WeakMap<User, readonly Needed[]>();
+const needs = new WeakMap<TokenBinding, readonly Needed[]>();
 
-async function isLive(context: ServerContext, found: ReviewedToken, refused: Refused | undefined): Promise<boolean> {
-  let needed = needs.get(found.user);
+async function isLive(context: ServerContext, binding: TokenBinding, refused: Refused | undefined): Promise<boolean> {
+  let needed = needs.get(binding);
   if (!needed) {
-    needed = neededBy(found);
-    needs.set(found.user, needed);
+    needed = neededBy(binding);
+    needs.set(binding, needed);
   }
   // The newest is asked for only where what is at hand says otherwise: it may be late (pkg/controller/serviceaccount/tokengetter.go).
   for (const each of needed) {
@@ -79,31 +80,39 @@ const claimed = {
 } as const;
 
 async function whyEnded(context: ServerContext, { plural, namespace, name, uid }: Needed): Promise<string> {
-  const found = await context.storageOf('', plural)?.find(namespace, name);
+  const found = await find(context, { plural, namespace, name });
   const [kind, ref] = claimed[plural];
-  if (found) return `${kind} UID (${found.object.metadata.uid}) does not match ${ref}claim (${uid})`;
-  if (plural === 'serviceaccounts') return notFound({ group: '', plural }, name).message;
-  return 'service account token has been invalidated';
+  if (found && found.metadata.uid !== uid)
+    return `${kind} UID (${found.metadata.uid}) does not match ${ref}claim (${uid})`;
+  if (plural !== 'serviceaccounts') return 'service account token has been invalidated';
+  if (found) return `service account ${namespace}/${name} has been deleted`;
+  if (name === '') return 'resource name may not be empty';
+  return notFound({ group: '', plural }, name).message;
 }
 
-async function isThere(
+async function isThere(context: ServerContext, needed: Needed, notOlderThan?: 0): Promise<boolean> {
+  const { metadata } = (await find(context, needed, notOlderThan)) ?? {};
+  if (metadata?.uid !== needed.uid) return false;
+  const { deletionTimestamp } = metadata;
+  // Who goes has its grace period, and others' clocks are not ours; what finalizers hold for longer is gone for tokens.
+  return deletionTimestamp === undefined || Date.parse(deletionTimestamp) >= context.clock.now() - leewaySeconds * 1000;
+}
+
+async function find(
   context: ServerContext,
-  { plural, namespace, name, uid }: Needed,
+  { plural, namespace, name }: Pick<Needed, 'plural' | 'namespace' | 'name'>,
   notOlderThan?: 0,
-): Promise<boolean> {
-  const found = await context.storageOf('', plural)?.find(namespace, name, notOlderThan);
-  return found !== undefined && found.object.metadata.uid === uid;
+): Promise<AnyObject | undefined> {
+  if (name === '') return undefined;
+  return (await context.storageOf('', plural)?.find(namespace, name, notOlderThan))?.object;
 }
 
-function neededBy({ user: { name: full, uid, extra = {} }, secret }: ReviewedToken): readonly Needed[] {
-  const [system, kind, namespace = '', name = '', ...more] = full.split(':');
-  if (system !== 'system' || kind !== 'serviceaccount' || more.length > 0) return [];
-  const account: Needed = { plural: 'serviceaccounts', namespace, name, uid };
-  if (secret) return [account, { plural: 'secrets', namespace, name: secret.name, uid: secret.uid }];
-  const told = (what: string) => extra[`authentication.kubernetes.io/${what}`]?.[0];
-  const [pod, node] = [told('pod-name'), told('node-name')];
-  if (pod !== undefined) return [account, { plural: 'pods', namespace, name: pod, uid: told('pod-uid') }];
-  // The node of a pod is told, and may go before the pod does.
-  if (node !== undefined) return [account, { plural: 'nodes', namespace: '', name: node, uid: told('node-uid') }];
-  return [account];
+function neededBy({ namespace, serviceAccount, secret, pod, node }: TokenBinding): readonly Needed[] {
+  return [
+    { plural: 'serviceaccounts', namespace, ...serviceAccount },
+    ...(secret ? [{ plural: 'secrets', namespace, ...secret } as const] : []),
+    ...(pod ? [{ plural: 'pods', namespace, ...pod } as const] : []),
+    // The node of a pod may go before the pod does.
+    ...(node && !pod ? [{ plural: 'nodes', namespace: '', ...node } as const] : []),
+  ];
 }

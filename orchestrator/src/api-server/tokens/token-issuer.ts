@@ -15,11 +15,21 @@ export interface ClaimedObject {
   readonly uid?: string;
 }
 
-/** Whose a token is. `secret`: what it ends with, beside what the user tells. */
+/** What a token ends with, as it names them; with a node only where it names no pod: of a pod, the node is told alone. */
+export interface TokenBinding {
+  readonly namespace: string;
+  readonly serviceAccount: Required<ClaimedObject>;
+  readonly pod?: Required<ClaimedObject>;
+  readonly secret?: Required<ClaimedObject>;
+  readonly node?: Required<ClaimedObject>;
+}
+
+/** Whose a token is. */
 export interface ReviewedToken {
   readonly user: User;
   readonly audiences: readonly string[];
-  readonly secret?: ClaimedObject;
+  /** The same object for each request with a token. Absent: what it ends with was looked for already. */
+  readonly binding?: TokenBinding;
   /** Of one that was given more time than was asked for: when that would have ended, in seconds. */
   readonly warnAfter?: number;
 }
@@ -85,5 +95,5 @@ export interface TokenIssuer {
   /** What the token says about its bearer, if it is one of ours and valid for one of `audiences` (empty: for this server). */
   review(token: string, audiences: readonly string[], refused?: Refused): Promise<ReviewedToken | undefined>;
   /** What a token of ours says that lies in a Secret; undefined: it is none. Absent: there are none. */
-  readLegacy?(token: string): LegacyClaims | undefined;
+  readLegacy?(token: string, refused?: Refused): LegacyClaims | undefined;
 }
