@@ -1,5 +1,5 @@
 import { seededRng, silentLogger } from '@berth/kit';
-import { startInformers } from '@berth/kube';
+import { KubeClient, startInformers, type Transport } from '@berth/kube';
 import { aServer } from '../api-server/server.test-harness.ts';
 import type { EveryKindDeps } from './controller-deps.ts';
 import { CustomTypes } from './custom-types/custom-types.ts';
@@ -10,6 +10,26 @@ type Start = (deps: EveryKindDeps, signal: AbortSignal) => AsyncDisposable;
 /** A server, and one controller that follows every kind. */
 export async function withController(start: Start) {
   return withControllers(await aServer(), [start]);
+}
+
+/** A client of a server, which hears of changes of a kind late: between `hold` and `release` of none. */
+export function lateClient(transport: Transport, plural: string) {
+  let gate = Promise.withResolvers<void>();
+  gate.resolve();
+  async function* watch(...[request, signal]: Parameters<Transport['watch']>) {
+    const isLate = new URL(request.path, 'https://host').pathname.endsWith(`/${plural}`);
+    for await (const event of transport.watch(request, signal)) {
+      if (isLate) await gate.promise;
+      yield event;
+    }
+  }
+  return {
+    client: new KubeClient({ request: (...of) => transport.request(...of), watch }),
+    hold: () => {
+      gate = Promise.withResolvers();
+    },
+    release: () => gate.resolve(),
+  };
 }
 
 /** The same with several, on a server that ends with them. */

@@ -1,7 +1,7 @@
 import { type KubeObject, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { aConfigMap } from '../../api-server/server.test-harness.ts';
-import { withController } from '../controller.test-harness.ts';
+import { aConfigMap, aServer } from '../../api-server/server.test-harness.ts';
+import { lateClient, withController, withControllers } from '../controller.test-harness.ts';
 import { startGarbageCollector } from './garbage-collector.ts';
 
 const { configmaps } = resources;
@@ -46,4 +46,31 @@ test("one that waits for its dependents goes when the last of them is another ow
   await s.until(async () => (await s.names()).length === 2);
   const { metadata } = await s.client.get(configmaps, at('both'));
   expect(metadata.ownerReferences).toMatchObject([{ name: 'stays' }]);
+});
+
+/** deleteObject: the graph may lag behind, which follows each kind by itself. */
+test('an object whose owner was taken away before it went stays, also where the collector hears of that late', async () => {
+  const server = await aServer();
+  const late = lateClient(server.server.transport(), 'secrets');
+  await using s = withControllers({ ...server, client: late.client }, [startGarbageCollector]);
+  const owner = await s.client.create(configmaps, aConfigMap('owner'));
+  const { name = '', uid = '' } = owner.metadata;
+  const ownerReferences = [{ apiVersion: 'v1', kind: 'ConfigMap', name, uid }];
+  for (const [type, dependent] of [
+    [resources.secrets, 'kept'],
+    [configmaps, 'goes'],
+  ] as const)
+    await s.client.create(type, { metadata: { ...at(dependent), ownerReferences } });
+  await s.clock.advance(1000);
+  late.hold();
+  await s.client.patch(resources.secrets, at('kept'), {
+    type: 'merge',
+    patch: { metadata: { ownerReferences: null } },
+  });
+  await s.client.delete(configmaps, at('owner'));
+  await s.until(async () => (await s.client.find(configmaps, at('goes'))) === undefined);
+  await s.clock.advance(60_000);
+  late.release();
+  await s.clock.advance(60_000);
+  expect(await s.client.find(resources.secrets, at('kept'))).toBeDefined();
 });

@@ -1,11 +1,4 @@
-import {
-  isConflict,
-  isNotFound,
-  type KubeClient,
-  type KubeObject,
-  type OwnerReference,
-  type ResourceType,
-} from '@berth/kube';
+import { isNotFound, type KubeClient, type KubeObject, type OwnerReference, type ResourceType } from '@berth/kube';
 import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import type { CustomTypes } from '../custom-types/custom-types.ts';
 import { collectableTypes, isBuiltIn, typeOfKind } from './collectable-types.ts';
@@ -103,7 +96,7 @@ class GarbageCollector {
     const dependents = waiting.length > 0 ? this.#graph.dependentsOf(node.uid) : [];
     // Its owner may be among them: in a circle each would wait for the next.
     if (dependents.some(waitsForDependents)) await this.#unblockOwners(node);
-    await this.#delete(node, dependents.length > 0 ? 'Foreground' : policyOf(node));
+    await this.#delete(node, dependents.length > 0 ? 'Foreground' : undefined);
   }
 
   /** The graph may lag behind a creation, so an owner it does not know is asked for. */
@@ -188,16 +181,31 @@ class GarbageCollector {
     await this.#client.patch(node.type, node, { type: 'merge', patch });
   }
 
-  async #delete(node: GraphNode, propagationPolicy: 'Background' | 'Foreground' | 'Orphan'): Promise<void> {
+  /**
+   * Kinds are followed apart: that an owner went may come before that somebody took its reference away. So the object is looked at as it
+   * is, and not deleted once it has changed (deleteObject); with other owners it comes back by its own change.
+   */
+  async #delete(node: GraphNode, policy: 'Foreground' | undefined): Promise<void> {
+    const live = await this.#client.find(node.type, node);
+    if (!live || live.metadata.uid !== node.uid || !ownedAlike(live.metadata.ownerReferences, node.owners)) return;
+    const { uid, resourceVersion, finalizers = [] } = live.metadata;
+    const propagationPolicy = policy ?? policyOf(finalizers);
     try {
-      await this.#client.delete(node.type, node, { propagationPolicy, preconditions: { uid: node.uid } });
+      await this.#client.delete(node.type, node, {
+        propagationPolicy,
+        preconditions: { uid, ...(resourceVersion === undefined ? {} : { resourceVersion }) },
+      });
     } catch (error) {
-      if (!isNotFound(error) && !isConflict(error)) throw error;
+      if (!isNotFound(error)) throw error;
     }
   }
 }
 
-function policyOf({ finalizers }: GraphNode): 'Background' | 'Foreground' | 'Orphan' {
+function ownedAlike(a: readonly OwnerReference[] = [], b: readonly OwnerReference[]): boolean {
+  return a.length === b.length && a.every(({ uid }, i) => uid === b[i]?.uid);
+}
+
+function policyOf(finalizers: readonly string[]): 'Background' | 'Foreground' | 'Orphan' {
   if (finalizers.includes(orphan)) return 'Orphan';
   return finalizers.includes(foreground) ? 'Foreground' : 'Background';
 }

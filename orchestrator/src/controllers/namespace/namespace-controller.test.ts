@@ -1,7 +1,7 @@
 import { type ConfigMap, type KubeObject, type Namespace, type ResourceType, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { aPod } from '../../api-server/server.test-harness.ts';
-import { withController } from '../controller.test-harness.ts';
+import { aPod, aServer } from '../../api-server/server.test-harness.ts';
+import { lateClient, withController, withControllers } from '../controller.test-harness.ts';
 import { startNamespaceController } from './namespace-controller.ts';
 
 async function scene() {
@@ -74,4 +74,32 @@ test('what is in a namespace stays until its pods have gone', async () => {
   await s.client.patch(resources.pods, pod, { type: 'merge', patch: { metadata: { finalizers: [] } } });
   await s.until(async () => (await s.namespace()) === undefined);
   expect(await s.client.find(resources.configmaps, map)).toBeUndefined();
+});
+
+/** namespaced_resources_deleter Delete: the latest state decides. */
+test('a namespace that was made again keeps what is in it, also where the controller hears of that late', async () => {
+  const server = await aServer();
+  const late = lateClient(server.server.transport(), 'namespaces');
+  await using s = withControllers({ ...server, client: late.client }, [startNamespaceController]);
+  const find = () => s.client.find<Namespace>(resources.namespaces, { name: 'n' });
+  const map = (name: string, more: object = {}) =>
+    s.client.create(resources.configmaps, { metadata: { namespace: 'n', name, ...more } });
+  await s.client.create(resources.namespaces, { metadata: { name: 'n' } });
+  await map('held', { finalizers: ['example.com/hold'] });
+  await s.client.delete(resources.namespaces, { name: 'n' });
+  await s.until(async () => (await find())?.status?.conditions !== undefined);
+  await s.clock.advance(1000);
+  late.hold();
+  const free = { type: 'merge', patch: { metadata: { finalizers: [] } } } as const;
+  await s.client.patch(resources.configmaps, { namespace: 'n', name: 'held' }, free);
+  await s.until(async () => (await find()) === undefined);
+  await s.client.create(resources.namespaces, { metadata: { name: 'n' } });
+  await map('new');
+  await map('brief');
+  await s.client.delete(resources.configmaps, { namespace: 'n', name: 'brief' });
+  await s.clock.advance(60_000);
+  late.release();
+  await s.clock.advance(1000);
+  expect(await s.client.find(resources.configmaps, { namespace: 'n', name: 'new' })).toBeDefined();
+  expect((await find())?.spec?.finalizers).toEqual(['kubernetes']);
 });

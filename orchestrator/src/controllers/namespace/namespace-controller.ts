@@ -49,24 +49,34 @@ async function empty(
   namespaces: Informer<Namespace>,
   name: string,
 ): Promise<undefined | { afterMs: number }> {
-  const namespace = namespaces.get(name);
-  if (!namespace?.metadata.deletionTimestamp || !namespace.spec?.finalizers?.includes('kubernetes')) return undefined;
+  if (!isEnding(namespaces.get(name))) return undefined;
   const { client } = deps;
+  // Another may have the name by now: what is in that one is not ours to delete (namespaced_resources_deleter Delete).
+  const namespace = await client.find(resources.namespaces, { name });
+  if (!namespace || !isEnding(namespace)) return undefined;
   const remains = await deleteAll(deps, name);
   // Objects with a grace period or finalizers end later; their deletion brings us back, this is only the safety net.
   if (remains.resources.size > 0 || remains.failure !== undefined || remains.stale.length > 0) {
     await report(deps, namespace, remains);
     return { afterMs: 5000 };
   }
-  const finalizers = namespace.spec.finalizers.filter((finalizer) => finalizer !== 'kubernetes');
   try {
-    const body = { ...(await client.get(resources.namespaces, { name })), spec: { finalizers } };
+    const current = await client.get(resources.namespaces, { name });
+    if (current.metadata.uid !== namespace.metadata.uid) return undefined;
+    const finalizers = current.spec?.finalizers?.filter((finalizer) => finalizer !== 'kubernetes') ?? [];
+    const body = { ...current, spec: { finalizers } };
     await client.raw({ method: 'PUT', path: `/api/v1/namespaces/${encodeURIComponent(name)}/finalize`, body });
   } catch (error) {
     if (isConflict(error)) return { afterMs: 10 };
     if (!isNotFound(error)) throw error;
   }
   return undefined;
+}
+
+function isEnding(namespace: Namespace | undefined): boolean {
+  return (
+    namespace?.metadata.deletionTimestamp !== undefined && namespace.spec?.finalizers?.includes('kubernetes') === true
+  );
 }
 
 /** Deletes what is there, pods first, and counts what stays for now. What pods use stays as long as they (OrderedNamespaceDeletion). */
