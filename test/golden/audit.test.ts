@@ -1,11 +1,16 @@
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { expect, onTestFinished, test, vi } from 'vitest';
+import { WebSocket } from 'ws';
 import { webhookPlugin } from '../../orchestrator/src/api-server/audit/audit-options.ts';
+import type { ApiServerOptions } from '../../orchestrator/src/api-server/create-api-server.ts';
+import type { TerminalStreams } from '../../orchestrator/src/node-api.ts';
 import { anApiServer, anAuthority } from '../harness/api-server.ts';
 import { aKubeconfig } from '../harness/kubeconfig-file.ts';
 import { aWebhookServer } from '../harness/webhook-server.ts';
@@ -14,13 +19,13 @@ import { patch, review } from '../harness/webhook-world.ts';
 const configmaps = '/api/v1/namespaces/default/configmaps';
 const json = 'application/json';
 
-async function anAuditedServer(policy: object, more: object = {}) {
+async function anAuditedServer(policy: object, audit: object = {}, more: Partial<ApiServerOptions> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'berth-audit-'));
   onTestFinished(() => rmSync(folder, { recursive: true }));
   const policyFile = join(folder, 'policy.yaml');
   const logPath = join(folder, 'audit.log');
   writeFileSync(policyFile, JSON.stringify({ apiVersion: 'audit.k8s.io/v1', kind: 'Policy', ...policy }));
-  const server = await anApiServer({ limits: { audit: { policyFile, logPath, ...more } } });
+  const server = await anApiServer({ limits: { audit: { policyFile, logPath, ...audit } }, more });
   onTestFinished(() => server[Symbol.asyncDispose]());
   // biome-ignore lint/suspicious/noExplicitAny: events are read as a reader of the log would.
   const events = (): any[] =>
@@ -157,6 +162,51 @@ test('a watch is written down when it begins and when it ends', async () => {
   end.abort();
   await watching;
   await vi.waitFor(() => expect(server.events().at(-1)?.stage).toBe('ResponseComplete'), 30_000);
+});
+
+/** Upstream takes a connection over as switched (apiserver auditResponseWriter.Hijack), also where it passes a kubelet's refusal on. */
+test('a connection that changes its protocol is written down when it does and when it ends', async () => {
+  const ended = Promise.withResolvers<number>();
+  const unused = () => Promise.reject(new Error('not asked here'));
+  const exec = (_target: object, _command: readonly string[], { stdout }: TerminalStreams) => {
+    stdout?.write('begun');
+    return ended.promise;
+  };
+  const page = async (_method: string, url: string) =>
+    url.includes('/none/') ? { status: 404, contentType: 'text/plain', chunks: Readable.from([Buffer.from('no')]) } : { status: 200, contentType: 'text/plain', chunks: Readable.from([]), isStream: true };
+  const node = { page, exec, logs: unused, attach: unused, portForward: unused };
+  const server = await anAuditedServer({ rules: [{ level: 'Metadata' }] }, {}, { nodeApi: (name: string) => (name === 'n' ? node : undefined) });
+  const { cert, key } = await server.authority.issue('CN=admin, O=system:masters', 'client');
+  const open = (path: string, protocol: string[]) => new WebSocket(`wss://127.0.0.1:${server.port}${path}`, protocol, { ca: server.authority.cert, cert, key });
+  const exec5 = (path: string) => open(`${path}?command=x&output=1`, ['v5.channel.k8s.io']);
+  const events = (what: string) => server.events().filter(({ requestURI }) => requestURI.includes(what)).map(({ stage, responseStatus }) => [stage, responseStatus]);
+  const failure = async (client: WebSocket) => String((await once(client, 'error'))[0]);
+  const switched = { metadata: {}, code: 101 };
+  const nodes = '/api/v1/nodes';
+  await server.send({ method: 'POST', path: nodes, contentType: json, body: { metadata: { name: 'n' } } });
+
+  const client = exec5(`${nodes}/n/proxy/exec/ns/p/c`);
+  await new Promise<void>((resolve) => client.on('message', (data: Buffer) => data.includes('begun') && resolve()));
+  expect(events('/ns/p/')).toEqual([['RequestReceived', undefined], ['ResponseStarted', switched]]);
+  ended.resolve(0);
+  await vi.waitFor(() => expect(events('/ns/p/').slice(2)).toEqual([['ResponseComplete', switched]]), 30_000);
+
+  expect(await failure(exec5(`${nodes}/n/proxy/exec/none/p/c`))).toContain('404');
+  await vi.waitFor(() => expect(events('/none/').slice(1)).toEqual([['ResponseStarted', switched], ['ResponseComplete', switched]]), 30_000);
+
+  expect(await failure(exec5(`${nodes}/other/proxy/exec/ns/q/c`))).toContain('404');
+  await vi.waitFor(() => expect(events('/ns/q/').at(-1)).toEqual(['ResponseComplete', expect.objectContaining({ code: 404, reason: 'NotFound' })]), 30_000);
+
+  const watching = open(`${configmaps}?watch=1`, []);
+  await once(watching, 'open');
+  await vi.waitFor(() => expect(events('watch=1').slice(1)).toEqual([['ResponseStarted', switched]]), 30_000);
+  watching.terminate();
+
+  const service = { namespace: 'default', name: 'none' };
+  const spec = { group: 'far.example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 10, service };
+  await server.send({ method: 'POST', path: '/apis/apiregistration.k8s.io/v1/apiservices', contentType: json, body: { metadata: { name: 'v1.far.example.com' }, spec } });
+  expect(await failure(open('/apis/far.example.com/v1/things', []))).toContain('503');
+  await vi.waitFor(() => expect(events('far.example.com/v1/things').at(-1)).toEqual(['ResponseComplete', { metadata: {}, code: 503 }]), 30_000);
 });
 
 test('what a webhook changed is written down only where what was sent is, too', async () => {

@@ -75,7 +75,8 @@ function wordsOf(error: unknown): string {
   }
 }
 
-function refuse({ socket }: Upgrade, why: string): void {
+function refuse({ socket, refuses }: Upgrade, why: string): void {
+  refuses?.(503);
   const body = `${why}\n`;
   const head = [
     'HTTP/1.1 503 Service Unavailable',

@@ -84,6 +84,12 @@ export class AuditedRequest implements RequestAudit {
     if (this.bodies.answered) this.#event.responseObject = status;
   }
 
+  /** An answer begins, of which no more is known than its code (apiserver auditResponseWriter.processCode). */
+  headed(code: number): void {
+    this.#event.responseStatus ??= { metadata: {}, code };
+    void this.started(code);
+  }
+
   /** What lasts is written down when it begins, too. */
   started(code: number): boolean | Promise<boolean> {
     if (this.#started || !this.#parts.isLong) return true;

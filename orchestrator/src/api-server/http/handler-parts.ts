@@ -15,6 +15,8 @@ export interface Upgrade {
   readonly socket: Duplex;
   readonly head: Buffer;
   readonly request: ServerRequest;
+  /** For a refusal that is no error of ours: its code, before it is written. */
+  readonly refuses?: (code: number) => void;
 }
 
 /** What requests from the wire go through. */

@@ -14,6 +14,7 @@ import { type Answer, plainError, type ServerRequest } from '../server-request.t
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import { anonymous, type User } from '../user.ts';
 import { authenticate, bearerWarning } from './authenticate.ts';
+import { beforeFirstWrite } from './before-first-write.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from './incoming-request.ts';
 import { LiveRequests } from './live-requests.ts';
@@ -108,7 +109,11 @@ export class HttpHandler {
         throw notAudited(message);
       }
       const user = await this.#impersonate(requestAttributes(info, caller), message, audit);
-      await this.#parts.upgrade({ message, socket, head, request: { ...request, user, ...(audit ? { audit } : {}) } });
+      // Also where a kubelet, or whoever is proxied, refuses it in its own words.
+      beforeFirstWrite(socket, () => audit?.headed(101));
+      const refuses = (code: number) => audit?.headed(code);
+      const asked = { ...request, user, ...(audit ? { audit } : {}) };
+      await this.#parts.upgrade({ message, socket, head, request: asked, refuses });
       audit?.complete(101);
     } catch (error) {
       const known = this.#asStatus(error, request);
@@ -161,7 +166,7 @@ export class HttpHandler {
     if ('status' in answer) served.status = answer.status;
     else if (served.reply.upgrade && (answer.type === 'watch' || answer.type === 'stream')) served.status = 101;
     served.answering = true;
-    served.audit?.answered(answer);
+    if (served.status !== 101) served.audit?.answered(answer);
     const stored = served.audit?.answering(served.status);
     if (stored instanceof Promise) await stored;
     await respond(answer, served.reply);
