@@ -2,8 +2,9 @@ import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { Clock } from '@berth/kit';
 import { turns } from '../decoding/turns.ts';
+import { FinishInTurns } from './finish-in-turns.ts';
 
-/** In units of {@link turns}: what a handshake computes when it begins, and again once its client answers, which nobody puts off. */
+/** In units of {@link turns}: what a handshake computes when it begins. */
 const handshakeCost = 5000;
 
 /**
@@ -14,13 +15,16 @@ const handshakeCost = 5000;
 export function beginInTurns(server: EventEmitter, clock: Clock, silentMs: number): void {
   const begin = server.listeners('connection');
   server.removeAllListeners('connection');
+  const handshakes = new FinishInTurns(server);
   server.on('connection', (socket: Socket) => {
     const cutOff = () => {
       server.emit('tlsClientError', new Error('the client said nothing'), socket);
       socket.destroy();
     };
     const start = () => {
-      if (!socket.destroyed) for (const each of begin) each.call(server, socket);
+      if (socket.destroyed) return;
+      handshakes.begin(socket);
+      for (const each of begin) each.call(server, socket);
     };
     // Its client may be gone before anyone else listens.
     socket.on('error', () => undefined);
