@@ -80,7 +80,7 @@ export function copyAsWritten(value: unknown): unknown {
 }
 
 /** What is written in one place now stands in another. */
-export function noteFloatOf(from: object, at: string, to: object, where: string | number): void {
+export function noteFloatOf(from: object, at: string | number, to: object, where: string | number): void {
   const text = known.get(from)?.floatAt(at);
   if (text !== undefined) JsonNotes.for(to).noteFloat(where, text);
   else known.get(to)?.noteFloat(where, undefined);

@@ -275,6 +275,17 @@ test('a JSON patch has ten thousand operations at most', () => {
   );
 });
 
+// evanphx/json-patch 4.12 merge.go.
+test.each([
+  ['a list that was not there', {}, [{ a: null, b: [{ c: null, d: 1 }] }, null], [{ b: [{ d: 1 }] }, null]],
+  ['a list in the place of another', { x: [{ a: 1 }] }, [{ a: null }], [{}]],
+  ['a list in the place of a text', { x: 'y' }, [[{ a: null }]], [[{}]]],
+  ['not a list in the place of an object', { x: {} }, [{ a: null }], [{ a: null }]],
+])('a merge patch takes nulls out of objects of %s', (_, object, list, expected) => {
+  expect(applyMergePatch(object, { x: list })).toEqual({ x: expected });
+  expect(applyMergePatch({ o: object }, { o: { x: list } })).toEqual({ o: { x: expected } });
+});
+
 test('what JSON and merge patches went through has its members in order, as Go writes a map; all else keeps its own', () => {
   const object = { z: { b: 1, a: { d: 1, c: 2 } }, y: { b: 1, a: 2 } };
   expect(JSON.stringify(applyJsonPatch(object, [{ op: 'add', path: '/z/c', value: { n: 1, m: 2 } }]))).toBe(
