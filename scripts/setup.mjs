@@ -18,6 +18,7 @@ import {
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { aptInstall } from './apt-install.mjs';
 import { fetchAgain } from './fetch-again.mjs';
 import { installElsewhere } from './install-elsewhere.mjs';
 
@@ -110,10 +111,7 @@ function installPackages(wantedBy) {
   const allowServices = forbidServices();
   const options = { stdio: ['ignore', 2, 2], env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' } };
   try {
-    fetchAgain('apt-get update', () => execFileSync('apt-get', ['update', '-qq'], options));
-    fetchAgain('apt-get install', () =>
-      execFileSync('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...missing], options),
-    );
+    aptInstall(missing, (args) => execFileSync('apt-get', args, options));
   } catch {
     allowServices();
     fail(`apt-get failed; see above, then try it yourself: ${command}`);

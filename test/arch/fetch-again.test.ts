@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { aptInstall } from '../../scripts/apt-install.mjs';
 import { fetchAgain } from '../../scripts/fetch-again.mjs';
 
 /** A registry that fails so often, and what was waited for. */
@@ -31,4 +32,19 @@ test.each([
 
 test('what fails three times fails with what the last try said', () => {
   expect(failing(3).run).toThrow('502, try 3');
+});
+
+test('packages that are not found are looked for in new lists: an update without a mirror only warns', () => {
+  const ran: string[] = [];
+  let mirrorIsThere = false;
+  let listed = false;
+  const run = ([command = '', ...args]: readonly string[]) => {
+    ran.push(command);
+    if (command === 'update') listed = mirrorIsThere;
+    else if (!listed) throw new Error(`Unable to locate package ${args.at(-1)}`);
+  };
+  aptInstall(['crun'], run, () => {
+    mirrorIsThere = true;
+  });
+  expect(ran).toEqual(['update', 'install', 'update', 'install']);
 });
