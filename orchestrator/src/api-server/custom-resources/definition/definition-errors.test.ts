@@ -127,6 +127,10 @@ test.each([
   [{ type: 'number', format: 'date-time', default: 'x' }, [ofType('string', 'number'), ofType('x', 'date-time')]],
   [{ ...anyType, format: 'nope', default: 1 }, [ofType('int64', 'nope')]],
   [{ ...noType, format: 'date', default: 'x' }, [ofType('x', 'date')]],
+  [
+    { ...anyType, enum: [{ b: 1, a: [] }], default: 0 },
+    ['Unsupported value: 0: supported values: "{\\"a\\":[],\\"b\\":1}"'],
+  ],
 ])('a default is checked by type and format as they are written, known or not: %j', async (schema, expected) => {
   const next = definition({}, { x: schema });
   const errors = await checkDefinition(next, undefined, { endpoint: 'main', warn: () => undefined });

@@ -1,5 +1,6 @@
 import type { FieldError } from '../../resource-definition.ts';
 import { child, invalid, notSupported, required, tooMany, typeInvalid } from '../../resources/field.ts';
+import { sortedJson } from './list-type-errors.ts';
 
 /** One thing a value fails at (kube-openapi errors.Validation); `name` is the path as its messages have it. */
 export interface SchemaFailure {
@@ -58,7 +59,7 @@ export function fieldErrorsOf({ failures }: SchemaResult, root: string): FieldEr
         return notSupported(
           field,
           value,
-          allowed.map((each) => (typeof each === 'string' ? each : JSON.stringify(each))),
+          allowed.map((each) => (typeof each === 'string' ? each : sortedJson(each))),
         );
       case 'tooLong':
         return {
