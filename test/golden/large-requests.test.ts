@@ -1,3 +1,6 @@
+import { setImmediate } from 'node:timers/promises';
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
 import { aWebhookServer } from '../harness/webhook-server.ts';
@@ -68,6 +71,13 @@ async function longestTurn(run: () => Promise<unknown>): Promise<number> {
   look();
   clearInterval(timer);
   return longest;
+}
+
+/** What was written or read is known for as long as its room is not needed. */
+async function forget(): Promise<void> {
+  setFlagsFromString('--expose-gc');
+  await setImmediate();
+  (runInNewContext('gc') as () => void)();
 }
 
 test('a ConfigMap of 20,000 keys is kept, with who owns each, and changed by a small patch', async () => {
@@ -260,6 +270,7 @@ test('what is selected beside large objects is told without their being read', a
   const names = (told: string) => [...told.matchAll(/"size":"(\w+)"/g)].map(([, name]) => name);
   const told = async (path: string) => names((await server.send({ method: 'GET', path: namespace + path })).text);
   await told('/secrets?fieldSelector=type%3Dexample.com/small');
+  await forget();
   let answers: unknown;
   const longest = await longestTurn(async () => {
     answers = [
@@ -270,7 +281,7 @@ test('what is selected beside large objects is told without their being read', a
     ];
   });
   expect(answers).toEqual(Array(4).fill(['small']));
-  expect(longest).toBeLessThan(reading);
+  expect(longest).toBeLessThan(reading / 2);
 });
 
 test('what a webhook makes of a small object by many operations is worked on in turns', async () => {
