@@ -5,14 +5,18 @@ export const strangerCode = 20;
 /** SQLITE_NOTFOUND, which SQLite itself gives to nobody: a log is there without its file. */
 export const loneLogCode = 12;
 
+/** SQLITE_FORMAT, which SQLite does not use: the log is damaged, and has writes behind that. */
+export const damagedLogCode = 24;
+
 /** SQLite's primary result codes that mean something of their own here (sqlite.org/rescode.html). */
-const codes: Readonly<Record<number, 'Locked' | 'Corrupt' | 'Full' | 'Foreign' | 'LoneLog'>> = {
+const codes: Readonly<Record<number, 'Locked' | 'Corrupt' | 'Full' | 'Foreign' | 'LoneLog' | 'DamagedLog'>> = {
   5: 'Locked',
   6: 'Locked',
   11: 'Corrupt',
   [loneLogCode]: 'LoneLog',
   13: 'Full',
   [strangerCode]: 'Foreign',
+  [damagedLogCode]: 'DamagedLog',
   26: 'Corrupt',
 };
 
@@ -50,6 +54,12 @@ export function storeErrorOf(failure: SqliteFailure, file: string): StoreError {
       return new StoreError(
         'Corrupt',
         `store "${file}": ${failure.message}: put it back, or move ${file}-wal away, too, to start empty`,
+        { detail },
+      );
+    case 'DamagedLog':
+      return new StoreError(
+        'Corrupt',
+        `store "${file}" is damaged (${failure.message}); restore it from a backup, or give up what was written from there on: sqlite3 '${file}' 'PRAGMA wal_checkpoint(TRUNCATE)'`,
         { detail },
       );
     case 'Unusable':

@@ -1,7 +1,8 @@
 import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
-import { loneLogCode, strangerCode } from './sqlite-error.ts';
+import { hasWritesBehindDamage } from './damaged-log.ts';
+import { damagedLogCode, loneLogCode, strangerCode } from './sqlite-error.ts';
 import type { LogRow, PastKeys, ReadStep, WorkerAnswers, WrittenRow } from './sqlite-protocol.ts';
 import { applicationId, pragmas, schema, strangerIn } from './sqlite-schema.ts';
 
@@ -22,6 +23,9 @@ export class SqliteLog {
     }
     // A file of ours is never empty: it appears under its name only when it is complete.
     if (statSync(file).size === 0) throw Object.assign(new Error('the file is empty'), { errcode: 26 });
+    // Before SQLite opens it, which writes what it takes for the whole log into the file, and the log is gone.
+    if (hasWritesBehindDamage(`${file}-wal`))
+      throw Object.assign(new Error('a page of its log, behind which there are writes'), { errcode: damagedLogCode });
     const db = new DatabaseSync(file, { timeout: 0 });
     try {
       for (const pragma of pragmas) db.exec(pragma);

@@ -152,6 +152,42 @@ test.each([
   });
 });
 
+const frameBytes = 24 + 4096;
+const frameAt = (i: number) => 32 + i * frameBytes;
+
+/** A store as a crash leaves it, of twenty writes one after the other, whose log was changed. */
+async function crashed(change: (log: Buffer) => Buffer): Promise<string> {
+  const file = newFile();
+  const copy = newFile();
+  await using store = await openSqliteStore({ file, clock: systemClock });
+  for (let i = 0; i < 20; i++) await store.write({ key: `/r/a/${i}`, value: bytes(`${i}`) });
+  copyFileSync(file, copy);
+  writeFileSync(`${copy}-wal`, change(readFileSync(`${file}-wal`)));
+  return copy;
+}
+
+const flipped = (log: Buffer, at: number) => {
+  log[at] = (log[at] as number) ^ 4;
+  return log;
+};
+
+test.each([
+  ['the header', 13],
+  ['the sums of the header', 26],
+  ['a page', frameAt(7) + 1000],
+  ['the sums of a frame', frameAt(7) + 18],
+  ['the salt of a frame', frameAt(7) + 9],
+  ['the first page', frameAt(0) + 30],
+])('a bit that turned in %s of the write-ahead log loses no write behind it without a word', async (_, at) => {
+  const file = await crashed((log) => flipped(log, at));
+  const before = readFileSync(`${file}-wal`);
+  await expect(openSqliteStore({ file, clock: systemClock })).rejects.toMatchObject({
+    code: 'Corrupt',
+    message: `store "${file}" is damaged (a page of its log, behind which there are writes); restore it from a backup, or give up what was written from there on: sqlite3 '${file}' 'PRAGMA wal_checkpoint(TRUNCATE)'`,
+  });
+  expect(readFileSync(`${file}-wal`).equals(before)).toBe(true);
+});
+
 test('where the file is gone and its write-ahead log is not, nothing is made of the log', async () => {
   const file = newFile();
   {
