@@ -23,6 +23,8 @@ export type Claims = Readonly<Record<string, unknown>>;
 export interface Jwt {
   readonly algorithm: string;
   readonly keyId: string | undefined;
+  /** What has to be understood of its head is not, or its claims are no base64url (RFC 7515 §4.1.11, RFC 7797): nobody's signature counts. */
+  readonly isStrange: boolean;
   readonly claims: Claims;
   readonly signed: string;
   readonly signature: Buffer;
@@ -35,15 +37,15 @@ export const maxCharacters = 64 * 1024;
 export function parseJwt(token: string): Jwt | undefined {
   if (token.length > maxCharacters) return undefined;
   const [head, body, signature, ...more] = token.split('.');
-  if (!head || !body || !signature || more.length > 0) return undefined;
+  if (!head || !body || signature === undefined || more.length > 0) return undefined;
   const [header, claims] = [head, body].map(recordOf);
   if (!header || !claims || typeof header['alg'] !== 'string') return undefined;
-  // What must be understood is not (RFC 7515 §4.1.11).
-  if (header['crit'] !== undefined) return undefined;
-  const { kid } = header;
+  const { kid = '', crit, b64 } = header;
+  if (typeof kid !== 'string') return undefined;
   return {
     algorithm: header['alg'],
-    keyId: typeof kid === 'string' ? kid : undefined,
+    keyId: kid === '' ? undefined : kid,
+    isStrange: crit !== undefined || b64 === false,
     claims,
     signed: `${head}.${body}`,
     signature: Buffer.from(signature, 'base64url'),
@@ -53,7 +55,7 @@ export function parseJwt(token: string): Jwt | undefined {
 /** Whether `key` made the signature, by an algorithm that fits the key and is one of `allowed`. */
 export function isSignedBy(jwt: Jwt, key: KeyObject, allowed: readonly SigningAlgorithm[]): boolean {
   const name = allowed.find((one) => one === jwt.algorithm);
-  if (!name) return false;
+  if (!name || jwt.isStrange) return false;
   const algorithm: { hash: string; type: string; pss?: boolean; curve?: string } = algorithms[name];
   if (key.asymmetricKeyType !== algorithm.type) return false;
   if (algorithm.curve && key.asymmetricKeyDetails?.namedCurve !== algorithm.curve) return false;

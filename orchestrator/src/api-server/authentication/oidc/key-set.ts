@@ -21,7 +21,7 @@ export interface KeySetOptions {
 }
 
 const timeoutMs = 30_000;
-/** Keys that nobody has do not make us ask for them again and again. */
+/** How long an issuer that does not answer is left alone. */
 const restMs = 10_000;
 
 const never = new AbortController().signal;
@@ -47,9 +47,8 @@ export class KeySet {
     const fits = (keys: readonly Key[]) => keys.some((one) => (id === undefined || one.id === id) && isSigned(one.key));
     if (this.#keys && fits(this.#keys)) return true;
     if (this.#options.clock.monotonicMs() < this.#restUntilMs) return false;
-    if (fits(await this.#read())) return true;
-    this.#restUntilMs = this.#options.clock.monotonicMs() + restMs;
-    return false;
+    // As upstream's: a new key counts at once. All that miss one meanwhile ask together.
+    return fits(await this.#read());
   }
 
   #read(): Promise<readonly Key[]> {

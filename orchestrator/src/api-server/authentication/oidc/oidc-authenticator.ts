@@ -1,4 +1,6 @@
-import { type Clock, type Logger, ownMember } from '@berth/kit';
+import type { KeyObject } from 'node:crypto';
+import { type Clock, type Logger, messageOf, ownMember } from '@berth/kit';
+import { goValueName } from '@berth/kube';
 import type { Refused, TokenAuthenticator } from '../../http/authenticate.ts';
 import { quotedList } from '../../tokens/quoted-list.ts';
 import type { User } from '../../user.ts';
@@ -6,7 +8,8 @@ import { CallError } from '../../webhook/call-error.ts';
 import type { HttpsCaller } from '../../webhook/https-caller.ts';
 import type { IdentityExpression } from './claim-expressions.ts';
 import { ExpressionError } from './expression-error.ts';
-import { type Claims, isSignedBy, parseJwt } from './jwt.ts';
+import { type IdToken, readIdToken } from './id-token.ts';
+import { type Claims, isSignedBy, type Jwt, parseJwt } from './jwt.ts';
 import type { ClaimMapping, IdentityRule, JwtAuthenticatorOptions } from './jwt-authenticator-options.ts';
 import { KeySet } from './key-set.ts';
 
@@ -49,14 +52,8 @@ export class OidcAuthenticator implements TokenAuthenticator {
   async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
     const jwt = parseJwt(token);
     if (jwt?.claims['iss'] !== this.#options.issuer) return undefined;
-    const { algorithms } = this.#options;
-    if (!algorithms.some((name) => name === jwt.algorithm)) return undefined;
     try {
-      // What costs nothing is looked at first: nobody makes us ask the issuer with a token that is over.
-      this.#checkTimes(jwt.claims);
-      this.#checkAudience(jwt.claims);
-      if (!(await this.#keys.isSignedBy(jwt.keyId, (key) => isSignedBy(jwt, key, algorithms))))
-        throw new ClaimError('oidc: verify token: failed to verify signature');
+      await this.#verify(jwt);
       return this.#userOf(jwt.claims);
     } catch (error) {
       if (!(error instanceof ClaimError || error instanceof CallError)) throw error;
@@ -66,25 +63,36 @@ export class OidcAuthenticator implements TokenAuthenticator {
     }
   }
 
-  #checkTimes({ exp, nbf }: Claims): void {
-    const now = this.#parts.clock.now() / 1000;
-    if (typeof exp !== 'number' || exp <= now) {
-      const ended = new Date((typeof exp === 'number' ? Math.floor(exp) : 0) * 1000).toISOString();
-      const shown = `${ended.slice(0, 10)} ${ended.slice(11, 19)} +0000 UTC`;
-      throw new ClaimError(`oidc: verify token: oidc: token is expired (Token Expiry: ${shown})`);
+  async #verify(jwt: Jwt): Promise<void> {
+    const { algorithms } = this.#options;
+    if (!algorithms.some((name) => name === jwt.algorithm)) {
+      const [expected, got] = [quotedList([...algorithms].sort()), JSON.stringify(jwt.algorithm)];
+      throw unverified(`oidc: id token signed with unsupported algorithm, expected ${expected} got ${got}`);
     }
-    if (nbf !== undefined && (typeof nbf !== 'number' || nbf > now + leewaySeconds))
-      throw new ClaimError('oidc: verify token: oidc: current time is before the nbf (not before) time');
+    // What costs nothing is looked at first: nobody makes us ask the issuer with a token that is over.
+    const token = idTokenOf(jwt);
+    this.#checkTimes(token);
+    this.#checkAudience(token);
+    const isSigned = (key: KeyObject) => isSignedBy(jwt, key, algorithms);
+    if (jwt.isStrange || !(await this.#keys.isSignedBy(jwt.keyId, isSigned)))
+      throw unverified('failed to verify signature: failed to verify id token signature');
   }
 
-  #checkAudience({ aud }: Claims): void {
-    const given = [aud].flat();
+  #checkTimes({ expiry, notBefore }: IdToken): void {
+    const now = this.#parts.clock.now() / 1000;
+    if (expiry <= now) {
+      const ended = new Date(Math.max(expiry, 0) * 1000).toISOString();
+      const shown = `${ended.slice(0, 10)} ${ended.slice(11, 19)} +0000 UTC`;
+      throw unverified(`oidc: token is expired (Token Expiry: ${shown})`);
+    }
+    if (notBefore !== undefined && notBefore > now + leewaySeconds)
+      throw unverified('oidc: current time is before the nbf (not before) time');
+  }
+
+  #checkAudience({ audiences: given }: IdToken): void {
     const { audiences } = this.#options;
     if (audiences.some((audience) => given.includes(audience))) return;
-    const shown = given.filter((one) => typeof one === 'string');
-    throw new ClaimError(
-      `oidc: verify token: oidc: expected audience in ${quotedList([...audiences].sort())} got ${quotedList(shown)}`,
-    );
+    throw unverified(`oidc: expected audience in ${quotedList([...audiences].sort())} got ${quotedList(given)}`);
   }
 
   #userOf(claims: Claims): User {
@@ -93,7 +101,7 @@ export class OidcAuthenticator implements TokenAuthenticator {
     for (const [claim, value] of Object.entries(requiredClaims)) {
       if (!Object.hasOwn(claims, claim)) throw new ClaimError(`oidc: required claim ${claim} not present in ID token`);
       const got = claims[claim];
-      if (typeof got !== 'string') throw new ClaimError(`oidc: parse claim ${claim}: not a text`);
+      if (typeof got !== 'string') throw new ClaimError(`oidc: parse claim ${claim}: ${noText(got)}`);
       if (got !== value)
         throw new ClaimError(`oidc: required claim ${claim} value does not match. Got = ${got}, want = ${value}`);
     }
@@ -108,7 +116,9 @@ export class OidcAuthenticator implements TokenAuthenticator {
     const name = 'claim' in username ? nameOf(claims, username) : expressedName(claims, username);
     const id =
       uid &&
-      ('claim' in uid ? textOf(claims, uid.claim) : explained('uid claim expression', () => uid.textOf(claims, 'uid')));
+      ('claim' in uid
+        ? textOf(claims, uid.claim, 'uid claim')
+        : explained('uid claim expression', () => uid.textOf(claims, 'uid')));
     const jti = claims['jti'];
     const told = [
       {
@@ -129,7 +139,7 @@ export class OidcAuthenticator implements TokenAuthenticator {
 function nameOf(claims: Claims, { claim, prefix }: ClaimMapping): string {
   if (claim === 'email' && claims['email_verified'] !== undefined && claims['email_verified'] !== true)
     throw new ClaimError('oidc: email not verified');
-  return prefix + textOf(claims, claim);
+  return prefix + textOf(claims, claim, 'username claims');
 }
 
 function expressedName(claims: Claims, expression: IdentityExpression): string {
@@ -158,10 +168,28 @@ function explained<T>(what: string, evaluate: () => T): T {
   }
 }
 
-function textOf(claims: Claims, claim: string): string {
+/** Unlike upstream's, an empty name is nobody's. */
+function textOf(claims: Claims, claim: string, what: string): string {
   const value = ownMember(claims, claim);
   if (typeof value === 'string' && value !== '') return value;
-  throw new ClaimError(`oidc: parse claim ${JSON.stringify(claim)}: not a text, or not there`);
+  const why = value === undefined ? 'claim not present' : value === '' ? 'claim is empty' : noText(value);
+  throw new ClaimError(`oidc: parse ${what} ${JSON.stringify(claim)}: ${why}`);
+}
+
+function noText(value: unknown): string {
+  return `json: cannot unmarshal ${goValueName(value)} into Go value of type string`;
+}
+
+function unverified(why: string): ClaimError {
+  return new ClaimError(`oidc: verify token: ${why}`);
+}
+
+function idTokenOf({ claims }: Jwt): IdToken {
+  try {
+    return readIdToken(claims);
+  } catch (error) {
+    throw unverified(`oidc: failed to unmarshal claims: ${messageOf(error)}`);
+  }
 }
 
 /** A single group may stand alone. */
@@ -170,6 +198,6 @@ function groupsOf(claims: Claims, { claim, prefix }: ClaimMapping): string[] {
   if (value === undefined || value === null) return [];
   return [value].flat().map((group) => {
     if (typeof group === 'string') return prefix + group;
-    throw new ClaimError(`oidc: parse groups claim ${JSON.stringify(claim)}: not a list of texts`);
+    throw new ClaimError(`oidc: parse groups claim ${JSON.stringify(claim)}: ${noText(value)}`);
   });
 }
