@@ -1,8 +1,7 @@
 import type { Pod } from '@berth/kube';
 import { expect, test } from 'vitest';
-import { aContainer, aPod, podPath, type TestNode, testNode } from './testing/test-node.ts';
-
-const isRunning = (node: TestNode, name = 'p1') => node.pod(name)?.status?.phase === 'Running';
+import { isRunning } from './testing/ask-pod.ts';
+import { aContainer, aPod, podPath, testNode } from './testing/test-node.ts';
 
 test('after kill -9 running pods are adopted: same container, same sandbox, nothing written', async () => {
   await using node = await testNode();
