@@ -1,6 +1,6 @@
 import { copyJson, isRecord } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { child, invalid } from '../../resources/field.ts';
+import { allInOrder, child, invalid } from '../../resources/field.ts';
 import { hasDefault, isEmbedded, itemsOf, type JsonSchema, someSchema } from '../schema/json-schema.ts';
 import { coerceEmbedded } from '../values/coerce-metadata.ts';
 import { jsonEqual } from '../values/correlated.ts';
@@ -66,7 +66,9 @@ class DefaultChecks {
     const field = child(path, 'default');
     const value = schema.default;
     const unpruned =
-      this.#requirePruned && !isPruned(schema) ? [invalid(field, value, 'must not have unknown fields')] : [];
+      this.#requirePruned && !isPruned(schema)
+        ? [invalid(field, allInOrder(value), 'must not have unknown fields')]
+        : [];
     const copy = copyJson(value);
     const own = isEmbedded(schema) ? { ...schema, 'x-kubernetes-embedded-resource': true } : schema;
     const coerced = coerceEmbedded(copy, own, field, { strict: true, unknown: [] });

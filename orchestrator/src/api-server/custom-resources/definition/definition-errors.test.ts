@@ -128,8 +128,8 @@ test.each([
   [{ ...anyType, format: 'nope', default: 1 }, [ofType('int64', 'nope')]],
   [{ ...noType, format: 'date', default: 'x' }, [ofType('x', 'date')]],
   [
-    { ...anyType, enum: [{ b: 1, a: [] }], default: 0 },
-    ['Unsupported value: 0: supported values: "{\\"a\\":[],\\"b\\":1}"'],
+    { ...anyType, enum: [{ b: 1, a: [] }], default: { d: [{ b: 2, a: 1 }], c: 1 } },
+    ['Unsupported value: {"c":1,"d":[{"a":1,"b":2}]}: supported values: "{\\"a\\":[],\\"b\\":1}"'],
   ],
 ])('a default is checked by type and format as they are written, known or not: %j', async (schema, expected) => {
   const next = definition({}, { x: schema });

@@ -1,5 +1,5 @@
 import type { FieldError } from '../../resource-definition.ts';
-import { child, invalid, notSupported, required, tooMany, typeInvalid } from '../../resources/field.ts';
+import { allInOrder, child, invalid, notSupported, required, tooMany, typeInvalid } from '../../resources/field.ts';
 import { sortedJson } from './list-type-errors.ts';
 
 /** One thing a value fails at (kube-openapi errors.Validation); `name` is the path as its messages have it. */
@@ -58,7 +58,7 @@ export function fieldErrorsOf({ failures }: SchemaResult, root: string): FieldEr
       case 'enum':
         return notSupported(
           field,
-          value,
+          allInOrder(value),
           allowed.map((each) => (typeof each === 'string' ? each : sortedJson(each))),
         );
       case 'tooLong':
