@@ -297,6 +297,38 @@ test('a storm of streams that are reset at once stops neither the server nor oth
   await expect.poll(async () => (await server.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_current_inflight_requests\{request_kind="mutating"\} 0/);
 });
 
+test('over HTTP/2 of requests with large heads that wait as many are let in as there is memory for; others are answered meanwhile', async () => {
+  await using own = await anApiServer();
+  const admin = await own.authority.issue('CN=admin, O=system:masters', 'client');
+  const large = Object.fromEntries(Array.from({ length: 1000 }, (_, i) => [`x${i}`, '']));
+  const open = () => connectHttp2(`https://127.0.0.1:${own.port}`, { ca: own.authority.cert, ...admin });
+  const sessions = [open(), open()];
+  let settled = 0;
+  const waiting = sessions.flatMap((session) =>
+    Array.from({ length: 70 }, () => {
+      const stream = session.request({ ...large, ':method': 'POST', ':path': configmaps, 'content-type': json, expect: '100-continue' });
+      for (const end of ['continue', 'close']) stream.once(end, () => settled++);
+      return stream.on('error', () => undefined);
+    }),
+  );
+  while (settled < waiting.length) await new Promise((resolve) => setImmediate(resolve));
+  const refused = waiting.filter(({ rstCode }) => rstCode === constants.NGHTTP2_REFUSED_STREAM);
+  // Of 128 Ki headers each has a thousand and six.
+  expect(refused).toHaveLength(10);
+  expect((await own.send({ method: 'GET', path: configmaps })).status).toBe(200);
+  for (const session of sessions) session.destroy();
+  const other = open();
+  const answer = async () => {
+    const stream = other.request({ ...large, ':path': configmaps }).on('error', () => undefined);
+    let status: unknown;
+    stream.on('response', (head) => (status = head[':status'])).resume();
+    await once(stream, 'close');
+    return status;
+  };
+  await expect.poll(answer).toBe(200);
+  other.destroy();
+});
+
 test('clients that go away in the middle leave nothing in flight', async () => {
   for (let i = 0; i < 20; i++) {
     const socket = await tls();
