@@ -40,10 +40,16 @@ export async function mutateByPolicies(
   const reinvocation = request.reinvocation ?? new Reinvocation();
   const rounds = PolicyRounds.of(reinvocation);
   if (reinvocation.again && !semanticEqual(rounds.output, request.object)) rounds.changed();
+  rounds.isApplied = false;
   const failures: Failure[] = [];
   for (const bound of policies) {
     const run = new PolicyMutation(bound.policy, { request, parts, rounds, reinvocation });
     failures.push(...(await run.run(bound.bindings)));
+  }
+  // Upstream's counts what the last one did itself as a change after it.
+  if (rounds.isApplied) {
+    rounds.changed();
+    reinvocation.want();
   }
   if (isLarge(request.object)) await breathe();
   rounds.output = structuredClone(request.object);
@@ -120,7 +126,7 @@ class PolicyMutation {
 
   /** @returns whether the object is another one now. */
   async #mutate(definition: ResourceDefinition, binding: string, params: AnyObject | null): Promise<boolean> {
-    const { request, parts } = this.#about;
+    const { request, parts, rounds } = this.#about;
     const { context } = parts;
     let changed = false;
     for (const index of (this.#spec.mutations ?? []).keys()) {
@@ -132,6 +138,7 @@ class PolicyMutation {
         const before = input.object as AnyObject;
         const next = await applyMutation(before, mutation, { definition, context });
         if (isLarge(request.object)) await breathe();
+        rounds.isApplied = true;
         if (semanticEqual(before, next)) continue;
         replaceFields(request.object, await inVersion(next, definition, request.definition));
         changed = true;

@@ -151,6 +151,15 @@ test('a policy sees what those after it changed, if it wants to', async () => {
   expect(pod.metadata).toMatchObject({ labels: { x: 'y' }, annotations: { count: '1' } });
 });
 
+test('a policy to reinvoke if needed runs again where it alone changed something, as kube-apiserver’s', async () => {
+  await using s = await aServer();
+  const size = 'Object{metadata: Object.metadata{labels: {"n": string(object.metadata.?labels.orValue({}).size())}}}';
+  await policy(s, 'counts', { reinvocationPolicy: 'IfNeeded', mutations: [apply(size)] });
+  expect((await createPod(s, 'p')).metadata).toMatchObject({ labels: { n: '1' } });
+  await policy(s, 'other', { mutations: [apply('Object{metadata: Object.metadata{annotations: {"a": "b"}}}')] });
+  expect((await createPod(s, 'q')).metadata).toMatchObject({ labels: { n: '1' }, annotations: { a: 'b' } });
+});
+
 test('a policy whose mutations cannot be read is refused with the place', async () => {
   await using s = await aServer();
   const answer = s.client.create(resources.mutatingadmissionpolicies, {

@@ -5,6 +5,8 @@ import type { Reinvocation } from '../reinvocation.ts';
 export class PolicyRounds {
   readonly #called = new Set<string>();
   readonly #again = new Set<string>();
+  /** Whether anything was applied in this round, also what changed nothing. */
+  isApplied = false;
   /** The object as the policies left it. */
   output: AnyObject | undefined;
 
