@@ -26,6 +26,8 @@ type GoType =
   | 'v1.PatchType';
 
 const known = ['v1', 'v1beta1'];
+/** Kinds that every scheme of Go's has (apimachinery meta/v1 AddToGroupVersion). */
+const inEveryScheme = new Set(['Status', 'APIVersions', 'APIGroup', 'APIGroupList', 'APIResourceList']);
 
 /** An answered review as client-go reads it into one of the version that was sent; `response` may be absent. @throws CallError – it is none */
 export function readReview(answer: unknown, version: string, about: ReviewKind): Readonly<Record<string, unknown>> {
@@ -58,7 +60,9 @@ export function checkKind(
   const [kind, apiVersion] = [said['kind'] || about.kind, said['apiVersion'] || `${about.group}/${version}`];
   const given = known.find((each) => apiVersion === `${about.group}/${each}`);
   if (kind === about.kind && given === version) return;
-  if ((kind === about.kind && given) || (about.isAmongOthers && isKnown(kind, apiVersion)))
+  const isForeign =
+    (apiVersion === 'v1' && inEveryScheme.has(kind)) || (about.isAmongOthers && isKnown(kind, apiVersion));
+  if ((kind === about.kind && given) || isForeign)
     throw new CallError(
       `converting (${apiVersion.split('/').at(-1)}.${kind}) to (${version}.${about.kind}): unknown conversion`,
     );
