@@ -176,6 +176,8 @@ test('a kubeconfig gives the server, its CA and the credentials of a context', a
     await expect(loadKubeconfig(path, 'b')).rejects.toThrow('exec plugin are not supported');
     await expect(loadKubeconfig(path, 'z')).rejects.toThrow('contexts has no "z"');
     await expect(loadKubeconfig(join(folder, 'none'))).rejects.toThrow('ENOENT');
+    await writeFile(path, 'x: [');
+    await expect(loadKubeconfig(path)).rejects.toThrow(/^kubeconfig .* at line 1, column 5$/);
     await expect(inClusterConfig({})).rejects.toThrow('not in a cluster');
   } finally {
     await rm(folder, { recursive: true });

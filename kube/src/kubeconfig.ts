@@ -26,7 +26,8 @@ export async function loadKubeconfig(path: string, context?: string): Promise<Cl
   try {
     config = parse(await readFile(path, 'utf8'));
   } catch (error) {
-    throw new KubeconfigError(`kubeconfig ${path}: ${(error as Error).message}`, error);
+    // Of YAML the place follows on lines of its own.
+    throw new KubeconfigError(`kubeconfig ${path}: ${(error as Error).message.split(/:?\n/, 1)[0]}`, error);
   }
   if (!isRecord(config)) throw new KubeconfigError(`kubeconfig ${path}: is no mapping`);
   const name = context ?? text(config, 'current-context');

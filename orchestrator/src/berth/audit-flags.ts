@@ -159,7 +159,9 @@ class FlagReader {
   }
 
   count(flag: string): number {
-    return countFlag(`--${flag}`, this.text(flag));
+    const text = this.text(flag);
+    if (/^-\d+$/.test(text)) throw usage(`--${flag} ${text} can't be a negative number`);
+    return countFlag(`--${flag}`, text);
   }
 
   number(flag: string): number {

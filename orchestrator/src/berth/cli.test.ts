@@ -97,6 +97,10 @@ test.each([
     ['--authorization-config', 'p', '--authorization-mode', 'RBAC'],
     '--authorization-config can not be specified when --authorization-mode or --authorization-webhook-* flags are defined',
   ],
+  [
+    ['--audit-policy-file', 'p', '--audit-log-path', '-', '--audit-log-maxage', '-1'],
+    "--audit-log-maxage -1 can't be a negative number",
+  ],
   [['--audit-log-path', '-'], 'what is written to the audit log or sent, --audit-policy-file says: give it, too'],
   [['--authorization-policy-file', 'p'], 'cannot specify --authorization-policy-file without mode ABAC'],
   [

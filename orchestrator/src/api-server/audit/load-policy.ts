@@ -1,8 +1,9 @@
 import { readFileSync } from 'node:fs';
 import { messageOf } from '@berth/kit';
-import { decodeObject, isRecord } from '@berth/kube';
+import { decodeObject, goQuote, isRecord } from '@berth/kube';
 import { aggregate } from '../aggregate.ts';
 import { configStruct } from '../configuration/config-schema.ts';
+import { unreadableWords } from '../configuration/read-file-text.ts';
 import { notAnObject, notRegistered, typeMetaComplaint } from '../decoding/type-meta.ts';
 import { yamlValue } from '../decoding/yaml-work.ts';
 import { dns1123Subdomain } from '../resources/names.ts';
@@ -41,7 +42,8 @@ export function loadAuditPolicy(file: string): AuditPolicy {
   try {
     text = readFileSync(file, 'utf8');
   } catch (error) {
-    throw new RangeError(`--audit-policy-file ${file} cannot be read: ${messageOf(error)}`);
+    const why = `failed to read file path ${goQuote(file)}: ${unreadableWords(file, error)}`;
+    throw new RangeError(`loading audit policy file: ${why}`);
   }
   try {
     return parseAuditPolicy(text);
