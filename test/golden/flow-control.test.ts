@@ -139,3 +139,28 @@ test('the debug tables are there, for those who may see them', async () => {
   expect(requests).toMatch(/^exempt, +exempt, .*admin, +get, +\/debug\/api_priority_and_fairness\/dump_requests,/m);
   expect(await dump('dump_queues', { 'Impersonate-User': 'jane' })).toMatchObject({ status: 403 });
 });
+
+test('flows are told apart where there are queues for them, and nowhere else', async () => {
+  const post = async (path: string, body: object) =>
+    expect((await server.send({ method: 'POST', path, contentType: 'application/json', body })).status).toBe(201);
+  const rbac = '/apis/rbac.authorization.k8s.io/v1';
+  await post(`${rbac}/clusterroles`, { metadata: { name: 'dumps' }, rules: [{ nonResourceURLs: ['/debug/*'], verbs: ['get'] }] });
+  const users = ['spread', 'exempted'].map((name) => ({ kind: 'User', apiGroup: 'rbac.authorization.k8s.io', name }));
+  await post(`${rbac}/clusterrolebindings`, { metadata: { name: 'dumps' }, roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'dumps' }, subjects: users });
+  for (const [name, level] of [['spread', 'global-default'], ['exempted', 'exempt']])
+    await post('/apis/flowcontrol.apiserver.k8s.io/v1/flowschemas', {
+      metadata: { name },
+      spec: {
+        priorityLevelConfiguration: { name: level },
+        matchingPrecedence: 10,
+        distinguisherMethod: { type: 'ByUser' },
+        rules: [{ subjects: [{ kind: 'User', user: { name } }], nonResourceRules: [{ verbs: ['*'], nonResourceURLs: ['*'] }] }],
+      },
+    });
+  const told = async (user: string) => {
+    const { text } = await server.send({ method: 'GET', path: '/debug/api_priority_and_fairness/dump_requests', headers: { 'Impersonate-User': user } });
+    return text.split('\n').map((line) => line.split(/, */)).find(([, schema]) => schema === user)?.[4];
+  };
+  await until(async () => (await told('spread')) !== undefined && (await told('exempted')) !== undefined);
+  expect([await told('spread'), await told('exempted')]).toEqual(['spread', '']);
+});

@@ -51,7 +51,9 @@ export class FlowController implements InFlight {
     const work = this.#estimator.estimate(info, query, level.mostSeatsOfOne);
     series.estimatedSeats.observe(mostSeats(work));
     if (isMutating(info) && info.isResource) series.watchCounts.observe(this.#watches.interestedIn(info));
-    const distinguisher = distinguisherOf(schema, info, user);
+    // Flows are told apart where there are queues to spread them over (util/flowcontrol startRequest).
+    const isSpread = (level.queues.limits.queuing?.queues ?? 0) > 1;
+    const distinguisher = isSpread ? distinguisherOf(schema, info, user) : '';
     const ticket = level.queues.start({ schema: schema.name, distinguisher, work, info, user });
     if (typeof ticket === 'string') return this.#refuse(flow, ticket);
     if (ticket.queue) series.queueLength.observe(lengthWith(ticket));
