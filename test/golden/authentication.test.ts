@@ -106,9 +106,13 @@ test('a bootstrap token is a bootstrapper while its secret holds', async () => {
   });
   expect(await s.as('Bearer abcdef.0123456789abcdee')).toBe(401);
   expect(await put({ expiration: '2020-01-01T00:00:00Z' })).toBe(401);
-  expect(await put({ expiration: 'tomorrow' })).toBe(401);
+  for (const unread of ['tomorrow', '2999', 'Jan 1 2999']) expect(await put({ expiration: unread })).toBe(401);
+  expect(await put({ expiration: '' })).toMatchObject({ username: 'system:bootstrap:abcdef' });
   expect(await put({ 'usage-bootstrap-authentication': 'false' })).toBe(401);
-  expect(await put({ 'auth-extra-groups': 'system:masters' })).toBe(401);
+  for (const wrong of ['system:masters', 'system:bootstrappers:a,']) expect(await put({ 'auth-extra-groups': wrong })).toBe(401);
+  expect(await put({ 'auth-extra-groups': 'system:bootstrappers:b,system:bootstrappers:a,system:bootstrappers:b' })).toMatchObject({
+    groups: ['system:bootstrappers', 'system:bootstrappers:a', 'system:bootstrappers:b', 'system:authenticated'],
+  });
 });
 
 test('without anonymous requests a caller without credentials is nobody, also at the health', async () => {

@@ -1,4 +1,5 @@
 import { timingSafeEqual } from 'node:crypto';
+import { parseTime } from '@berth/kube';
 import type { TokenAuthenticator } from '../http/authenticate.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -17,9 +18,10 @@ export function bootstrapTokens(context: ServerContext): TokenAuthenticator {
       if (!id || !secret) return undefined;
       const stored = await context.storageOf('', 'secrets')?.find('kube-system', `bootstrap-token-${id}`);
       if (!stored || !isValid(stored.object, { id, secret, now: context.clock.now() })) return undefined;
-      const extra = (dataOf(stored.object)('auth-extra-groups') ?? '').split(',').filter((group) => group !== '');
+      const said = dataOf(stored.object)('auth-extra-groups') ?? '';
+      const extra = said === '' ? [] : said.split(',');
       if (!extra.every((group) => groupPattern.test(group))) return undefined;
-      return { name: `system:bootstrap:${id}`, groups: ['system:bootstrappers', ...extra] };
+      return { name: `system:bootstrap:${id}`, groups: [...new Set(['system:bootstrappers', ...extra])].sort() };
     },
   };
 }
@@ -32,16 +34,23 @@ interface Given {
 
 function isValid(object: AnyObject, { id, secret, now }: Given): boolean {
   const data = dataOf(object);
-  const expiration = data('expiration');
   return (
     object.metadata.deletionTimestamp === undefined &&
     object['type'] === secretType &&
     same(data('token-id'), id) &&
     same(data('token-secret'), secret) &&
     data('usage-bootstrap-authentication') === 'true' &&
-    // What cannot be read is over.
-    (expiration === undefined || Date.parse(expiration) > now)
+    !isOver(data('expiration') ?? '', now)
   );
+}
+
+/** Without an end it is never over; what cannot be read is (cluster-bootstrap util/secrets). */
+function isOver(expiration: string, now: number): boolean {
+  try {
+    return expiration !== '' && parseTime(expiration).epochMs <= now;
+  } catch {
+    return true;
+  }
 }
 
 function dataOf(object: AnyObject): (key: string) => string | undefined {
