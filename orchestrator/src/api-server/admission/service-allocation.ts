@@ -1,7 +1,7 @@
 import type { Clock, Rng } from '@berth/kit';
 import type { ServiceSpec } from '@berth/kube';
 import type { StoreEvent } from '../../store/store.ts';
-import { isBehind, onceStoreAnswers } from '../follow-objects.ts';
+import { followChanges } from '../follow-objects.ts';
 import { invalid } from '../invalid.ts';
 import { AllocationMetrics, type AllocationScope } from '../metrics/allocation-metrics.ts';
 import type { ObjectStorage } from '../object-storage.ts';
@@ -78,7 +78,13 @@ export class ServiceAllocation {
     this.#metrics = new AllocationMetrics(context.metrics.registry, context.clock, now);
     ips.countIn(this.#metrics);
     this.#ips = ips;
-    await this.#read(storage, signal);
+    const following = {
+      read: () => this.#read(storage),
+      changed: (events: readonly StoreEvent[]) => {
+        for (const each of events) this.#changed(storage, each);
+      },
+    };
+    await followChanges(storage, following, { log: context.log, clock: context.clock, signal });
   }
 
   /** From now on. */
@@ -96,35 +102,23 @@ export class ServiceAllocation {
     return group === '' && plural === 'services' ? this.#ips?.release(addressesOf(object.spec), object) : undefined;
   }
 
-  async #read(storage: ObjectStorage, signal: AbortSignal): Promise<void> {
+  async #read(storage: ObjectStorage): Promise<number> {
     const { objects, revision } = await storage.range({ namespace: '' });
+    const services = objects.map(({ object }) => object);
     this.#ips?.clear();
     this.#ports.clear();
-    for (const { object } of objects) this.#note(object);
-    void this.#follow(storage, storage.watch('', revision, signal), signal);
+    for (const each of services) this.#note(each);
+    return revision;
   }
 
-  async #follow(
-    storage: ObjectStorage,
-    events: AsyncIterable<readonly StoreEvent[]>,
-    signal: AbortSignal,
-  ): Promise<void> {
-    try {
-      for await (const batch of events)
-        for (const { type, item, previous } of batch) {
-          const old = previous && storage.view(previous).object;
-          const next = type === 'put' ? storage.view(item).object : undefined;
-          if (old) this.#giveBack(old);
-          if (next) this.#note(next);
-          const has = addressesOf(next?.spec);
-          const dropped = addressesOf(old?.spec).filter((each) => !has.includes(each));
-          if (dropped.length > 0) this.#observer?.dropped(dropped);
-        }
-    } catch (error) {
-      // Closed: nothing is given out any more. Fallen behind: what is taken is read again.
-      if (signal.aborted || !isBehind(error)) return;
-      await onceStoreAnswers(() => this.#read(storage, signal), signal).catch(() => undefined);
-    }
+  #changed(storage: ObjectStorage, { type, item, previous }: StoreEvent): void {
+    const old = previous && storage.view(previous).object;
+    const next = type === 'put' ? storage.view(item).object : undefined;
+    if (old) this.#giveBack(old);
+    if (next) this.#note(next);
+    const has = addressesOf(next?.spec);
+    const dropped = addressesOf(old?.spec).filter((each) => !has.includes(each));
+    if (dropped.length > 0) this.#observer?.dropped(dropped);
   }
 
   #note(service: AnyObject): void {

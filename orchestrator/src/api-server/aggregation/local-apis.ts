@@ -48,11 +48,11 @@ export class LocalApis {
 
   /** Runs until `signal`. @throws ApiError – what is there cannot be read. */
   async run(signal: AbortSignal): Promise<void> {
-    const { log } = this.#context;
+    const { log, clock } = this.#context;
     const services = this.#context.storageOf('apiregistration.k8s.io', 'apiservices');
     const definitions = this.#context.storageOf('apiextensions.k8s.io', 'customresourcedefinitions');
     if (!services || !definitions) return;
-    const following = { log, signal };
+    const following = { log, clock, signal };
     await followObjects(
       services,
       {

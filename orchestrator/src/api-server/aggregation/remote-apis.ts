@@ -84,7 +84,7 @@ export class RemoteApis {
         set: (object) => this.#set(object, signal),
         remove: ({ metadata }) => this.#remove(metadata.name ?? ''),
       },
-      { log: this.#context.log, signal },
+      { log: this.#context.log, clock: this.#context.clock, signal },
     );
   }
 
@@ -126,7 +126,8 @@ export class RemoteApis {
   #follow(signal: AbortSignal): void {
     const end = new AbortController();
     this.#following = end;
-    const run = { log: this.#context.log, signal: AbortSignal.any([signal, end.signal]) };
+    const { log, clock } = this.#context;
+    const run = { log, clock, signal: AbortSignal.any([signal, end.signal]) };
     const changed = ({ kind, metadata }: AnyObject) => {
       const { namespace, labels } = metadata;
       const name = kind === 'EndpointSlice' ? labels?.['kubernetes.io/service-name'] : metadata.name;

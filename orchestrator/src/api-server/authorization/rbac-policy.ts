@@ -41,11 +41,12 @@ export class RbacPolicy {
 
   /** Reads all there is, and follows it until `signal`. */
   async start(signal: AbortSignal, log: Logger): Promise<void> {
+    const run = { log, clock: this.#context.clock, signal };
     await Promise.all([
-      this.#follow('roles', (key, object) => this.#setRole(key, object), { signal, log }),
-      this.#follow('clusterroles', (key, object) => this.#setRole(key, object), { signal, log }),
-      this.#follow('rolebindings', (key, object) => this.#setBinding(key, object), { signal, log }),
-      this.#follow('clusterrolebindings', (key, object) => this.#setBinding(key, object), { signal, log }),
+      this.#follow('roles', (key, object) => this.#setRole(key, object), run),
+      this.#follow('clusterroles', (key, object) => this.#setRole(key, object), run),
+      this.#follow('rolebindings', (key, object) => this.#setBinding(key, object), run),
+      this.#follow('clusterrolebindings', (key, object) => this.#setBinding(key, object), run),
     ]);
   }
 

@@ -36,7 +36,7 @@ export async function serveCustomResources(
       set: (object: AnyObject) => tell((to) => to.set(object)),
       remove: (object: AnyObject) => tell((to) => to.remove(object)),
     };
-    await followObjects(storage, follower, { log: context.log, signal });
+    await followObjects(storage, follower, { log: context.log, clock: context.clock, signal });
     await loading;
   }
   return {

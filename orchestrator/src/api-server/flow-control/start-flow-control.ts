@@ -97,7 +97,7 @@ class ConfigurationFollower {
         remove: (object) => known.delete(nameOf(object)),
         settled: () => this.#schedule(),
       },
-      { log: this.#log, signal },
+      { log: this.#log, clock: this.#context.clock, signal },
     );
   }
 

@@ -59,7 +59,7 @@ export class AddressRepair {
 
   /** Runs until `signal`. @throws ApiError – what is there cannot be read. */
   async run(services: Services, signal: AbortSignal): Promise<void> {
-    const { log } = this.#context;
+    const { log, clock } = this.#context;
     const queue = this.#queue;
     services.observe({
       changed: (service) => this.#see(service),
@@ -80,7 +80,7 @@ export class AddressRepair {
           if (resource === 'services') queue.add(`service/${namespace}/${name}`);
         },
       },
-      { log, signal },
+      { log, clock, signal },
     );
     const reconcile = (key: Key) => this.#sync(key);
     await runController({ name: 'ipallocator-repair', queue, reconcile, workers, log, signal, isConflict });

@@ -27,7 +27,11 @@ export class PolicyAdmission {
   }
 
   async start(log: Logger, signal: AbortSignal): Promise<void> {
-    await Promise.all([this.#mutating, this.#validating].map((list) => list.start(this.#context, { log, signal })));
+    await Promise.all(
+      [this.#mutating, this.#validating].map((list) =>
+        list.start(this.#context, { log, clock: this.#context.clock, signal }),
+      ),
+    );
   }
 
   /** The plugin MutatingAdmissionPolicy. */

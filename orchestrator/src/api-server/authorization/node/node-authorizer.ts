@@ -60,7 +60,8 @@ export class NodeAuthorizer implements Authorizer {
 
   async #startGraph(): Promise<NodeGraph> {
     const graph = new NodeGraph();
-    const run: FollowRun = { log: this.#context.log, signal: this.#signal };
+    const { log, clock } = this.#context;
+    const run: FollowRun = { log, clock, signal: this.#signal };
     try {
       await graph.start(this.#context, run);
     } catch (error) {

@@ -33,7 +33,7 @@ export class WebhookAdmission {
     await Promise.all(
       lists.map(async ([plural, list]) => {
         const storage = this.#context.storageOf(group, plural);
-        if (storage) await list.start(storage, { log, signal });
+        if (storage) await list.start(storage, { log, clock: this.#context.clock, signal });
       }),
     );
   }
