@@ -8,6 +8,7 @@ declare global {
   interface JSON {
     /** Text that `stringify` writes as it is (ES2026). */
     rawJSON(text: string): unknown;
+    isRawJSON(value: unknown): boolean;
   }
 }
 

@@ -92,7 +92,7 @@ export {
 } from './informer.ts';
 export { asWritten, copyAsWritten, isWrittenAsFloat, keepJsonNotes } from './json-notes.ts';
 export { forEachField } from './json-reader.ts';
-export { isRecord, setOwn, sortMembers } from './json-value.ts';
+export { isRecord, setOwn, sortedJson, sortMembers } from './json-value.ts';
 export { type ClusterAccess, inClusterConfig, KubeconfigError, loadKubeconfig } from './kubeconfig.ts';
 export { labelValueErrors, qualifiedNameErrors } from './label-name.ts';
 export {

@@ -27,6 +27,16 @@ export function sortMembers(object: Record<string, unknown>): void {
   for (const [name, value] of entries) setOwn(object, name, value);
 }
 
+/** JSON with the members of objects in order, as Go writes maps: equal values have equal texts. */
+export function sortedJson(value: unknown): string {
+  return JSON.stringify(value, (_, each: unknown) =>
+    // An integer beyond 2^53 is its digits by now, which are an object.
+    isRecord(each) && !JSON.isRawJSON(each)
+      ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : each,
+  );
+}
+
 /** Whether a JSON value has parts: an object or a list. */
 export function isHolder(value: unknown): value is Record<string, unknown> | unknown[] {
   return typeof value === 'object' && value !== null;

@@ -1,5 +1,5 @@
 import { exactIntegers } from '@berth/kit';
-import type { ControllerRevision, StatefulSet } from '@berth/kube';
+import { type ControllerRevision, type StatefulSet, sortedJson } from '@berth/kube';
 import { controllerRef } from './identity.ts';
 
 /** Label of the hash a revision is named by (apps ControllerRevisionHashLabelKey). */
@@ -38,16 +38,6 @@ export function applyRevision(set: StatefulSet, revision: ControllerRevision): S
 
 export function sameTemplate(a: ControllerRevision, b: ControllerRevision): boolean {
   return sortedJson(exactIntegers(a.data)) === sortedJson(exactIntegers(b.data));
-}
-
-/** JSON with sorted keys, as Go writes maps: the same content gives the same bytes. */
-function sortedJson(value: unknown): string {
-  return JSON.stringify(value, function (this: Readonly<Record<string, unknown>>, key, inner: unknown) {
-    // An integer beyond 2^53 is its digits by now, which are an object.
-    if (typeof this[key] === 'bigint' || inner === null || typeof inner !== 'object' || Array.isArray(inner))
-      return inner;
-    return Object.fromEntries(Object.entries(inner).sort(([a], [b]) => (a < b ? -1 : 1)));
-  });
 }
 
 const safeAlphabet = 'bcdfghjklmnpqrstvwxz2456789';

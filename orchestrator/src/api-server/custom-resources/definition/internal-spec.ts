@@ -1,6 +1,6 @@
 import type { CustomResourceDefinitionSpec } from '@berth/kube';
+import { sortedJson } from '@berth/kube';
 import type { JsonSchema } from '../schema/json-schema.ts';
-import { sortedJson } from '../values/list-type-errors.ts';
 
 export interface ScalePaths {
   readonly specReplicasPath?: string;

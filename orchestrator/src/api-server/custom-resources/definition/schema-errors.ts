@@ -1,10 +1,9 @@
-import { type CustomResourceDefinitionSpec, nestsDeeper } from '@berth/kube';
+import { type CustomResourceDefinitionSpec, nestsDeeper, sortedJson } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, forbidden, invalid } from '../../resources/field.ts';
 import { hasDefault, itemsOf, type JsonSchema, someSchema } from '../schema/json-schema.ts';
 import { structuralErrors } from '../schema/structural-errors.ts';
 import { formProblem } from '../schema/structural-form.ts';
-import { sortedJson } from '../values/list-type-errors.ts';
 import { defaultErrors, hasUnprunedDefaults } from './default-errors.ts';
 import { internalJson, setFields } from './internal-json.ts';
 import { versionsOf } from './internal-spec.ts';

@@ -1,6 +1,5 @@
-import { isRecord } from '@berth/kube';
+import { isRecord, sortedJson } from '@berth/kube';
 import { itemsOf, type JsonSchema, memberOf } from '../schema/json-schema.ts';
-import { sortedJson } from './list-type-errors.ts';
 
 /** What stood at the place of a value before an update (apiserver cel/common CorrelatedObject). */
 export class Correlated {

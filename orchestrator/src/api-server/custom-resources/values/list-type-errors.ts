@@ -1,4 +1,4 @@
-import { isRecord, isWrittenAsFloat } from '@berth/kube';
+import { isRecord, isWrittenAsFloat, sortedJson } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, duplicate, invalid } from '../../resources/field.ts';
 import { additionalOf, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
@@ -58,11 +58,4 @@ function addDuplicates(values: readonly unknown[], list: readonly unknown[], pat
     times.set(text, before + 1);
     if (before === 1) errors.push(duplicate(`${path}[${i}]`, value));
   }
-}
-
-/** JSON with the members of objects in order, so that equal values have equal texts. */
-export function sortedJson(value: unknown): string {
-  return JSON.stringify(value, (_, each: unknown) =>
-    isRecord(each) ? Object.fromEntries(Object.entries(each).sort(([a], [b]) => (a < b ? -1 : 1))) : each,
-  );
 }

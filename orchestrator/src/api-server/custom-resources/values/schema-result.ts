@@ -1,6 +1,6 @@
+import { sortedJson } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { allInOrder, child, invalid, notSupported, required, tooMany, typeInvalid } from '../../resources/field.ts';
-import { sortedJson } from './list-type-errors.ts';
 
 /** One thing a value fails at (kube-openapi errors.Validation); `name` is the path as its messages have it. */
 export interface SchemaFailure {

@@ -1,10 +1,10 @@
 import { rfc3339 } from '@berth/kit';
 import type { CustomResourceConversion, CustomResourceDefinition, CustomResourceDefinitionSpec } from '@berth/kube';
+import { sortedJson } from '@berth/kube';
 import { cleanupFinalizer } from '../../custom-resources/definition/cleanup-finalizer.ts';
 import { withCondition } from '../../custom-resources/definition/conditions.ts';
 import { versionsOf } from '../../custom-resources/definition/internal-spec.ts';
 import { hasDefault, someSchema } from '../../custom-resources/schema/json-schema.ts';
-import { sortedJson } from '../../custom-resources/values/list-type-errors.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import type { KindRules } from '../rules.ts';
 
