@@ -75,6 +75,20 @@ test('status is written by its own endpoint alone, and raises no generation', as
   });
 });
 
+test('a status that nobody creates is neither checked nor stored: its default is there where it is read', async () => {
+  await using h = await aCustomServer();
+  const status = { 'x-kubernetes-int-or-string': true, default: [null], pattern: '^[0-9]+%$' };
+  const schema = { type: 'object', properties: { spec: { type: 'object' }, status } };
+  await h.define(fooDefinition({ schema }));
+  const shown = { metadata: { generation: 1 }, status: [null] };
+  expect(await h.send('POST', `${foosPath}?dryRun=All`, aFoo('a', {}))).toMatchObject(shown);
+  expect(await h.send('POST', foosPath, { ...aFoo('a', {}), status: '5%' })).toMatchObject(shown);
+  expect(await h.send('GET', `${foosPath}/a`)).toMatchObject(shown);
+  expect(await h.send('GET', foosPath)).toMatchObject({ items: [shown] });
+  const stored = await h.store.get('/registry/samplecontroller.k8s.io/foos/default/a', 0);
+  expect(JSON.parse(Buffer.from(stored?.value ?? []).toString())).not.toHaveProperty('status');
+});
+
 test('an update says which revision it replaces', async () => {
   await using h = await aCustomServer();
   await h.define(fooDefinition());

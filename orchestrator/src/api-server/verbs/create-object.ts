@@ -124,8 +124,10 @@ async function createSettled(
   withoutRepeatedOwners(object, warn, 'after');
   if (isLarge(object)) await breathe();
   ensureNamespace(object, definition.namespaced, namespace);
+  // What nobody creates of a custom object is neither checked nor stored: defaults are there where it is read.
+  if (definition.custom) definition.rules.default?.(object);
   prepareForCreate(definition, object, rules);
-  definition.rules.default?.(object);
+  if (!definition.custom) definition.rules.default?.(object);
   if (isLarge(object)) await breathe();
   const pending = context.admission.fieldErrors(admission);
   const told = pending && (await pending);
@@ -143,6 +145,7 @@ async function createSettled(
   if (dryRun) {
     const there = await storage.find(namespace, name);
     if (there) throw alreadyExists(definition, name, there.object);
+    if (definition.custom) definition.rules.default?.(object);
     return storage.dryRun(object);
   }
   return tracked ? storage.create(object) : shedFields(object, (each) => storage.create(each));

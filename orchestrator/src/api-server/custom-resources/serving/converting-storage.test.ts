@@ -20,7 +20,13 @@ async function aList(sizes: readonly number[]) {
     asked.push(objects.length);
     return objects.map((object) => ({ ...object, apiVersion: `example.com/${version}`, converted: true }));
   };
-  const codec = new CustomCodec({ definition, storageVersion: 'v1', written: new RecentValues(), forms: new Map() });
+  const codec = new CustomCodec({
+    definition,
+    storageVersion: 'v1',
+    written: new RecentValues(),
+    forms: new Map(),
+    lacksStatus: false,
+  });
   const root = '/registry/example.com/foos';
   const storage = new ConvertingStorage({ store, definition, codec, root, convert, storageVersion: 'v1' });
   const { objects } = await storage.range({ namespace: 'n' });

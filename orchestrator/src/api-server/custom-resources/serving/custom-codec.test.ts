@@ -15,7 +15,13 @@ test('what only some need of a definition is not made for its codec: of a large 
       throw new Error('made');
     },
   } as unknown as ResourceDefinition;
-  const codec = new CustomCodec({ definition, storageVersion: 'v1', written: new RecentValues(), forms: new Map() });
+  const codec = new CustomCodec({
+    definition,
+    storageVersion: 'v1',
+    written: new RecentValues(),
+    forms: new Map(),
+    lacksStatus: false,
+  });
   const value = codec.encode({ metadata: { name: 'a' } });
   expect(Buffer.from(value).toString()).toBe('{"kind":"Foo","apiVersion":"example.com/v1","metadata":{"name":"a"}}');
   const { object } = codec.view({ key: 'k', value, createRevision: 1, modRevision: 2 });
@@ -27,7 +33,13 @@ test('what is as its schema says is compared with that once, wherever its bytes 
   const form = { settle: () => settled++, fill: () => undefined } as unknown as CustomForm;
   const definition = { group: 'example.com', version: 'v1', kind: 'Foo' } as ResourceDefinition;
   const forms = new Map([['v1', form]]);
-  const codec = new CustomCodec({ definition, storageVersion: 'v1', written: new RecentValues(), forms });
+  const codec = new CustomCodec({
+    definition,
+    storageVersion: 'v1',
+    written: new RecentValues(),
+    forms,
+    lacksStatus: false,
+  });
   const value = Buffer.from('{"kind":"Foo","apiVersion":"example.com/v1","metadata":{"name":"a"}}');
   const kv = { key: 'k', value: new Uint8Array(value), createRevision: 1, modRevision: 2 };
   const shown = (item: KeyValue) => splicedBytes(codec.splice(codec.view(item))).toString();

@@ -14,6 +14,8 @@ export interface CustomCodecOptions {
   readonly written: WrittenObjects;
   /** Of every version there is, served or not: objects may be stored in any. */
   readonly forms: ReadonlyMap<string, CustomForm>;
+  /** What is created lacks a status, which has a default: it is stored otherwise than it is read. */
+  readonly lacksStatus: boolean;
 }
 
 /**
@@ -57,7 +59,7 @@ export class CustomCodec extends ObjectCodec {
   }
 
   noteSettled(value: Uint8Array): void {
-    this.#settled.set(value, true);
+    if (!this.#o.lacksStatus) this.#settled.set(value, true);
   }
 
   /** Makes, in place, of what somebody converted to this version an object of its schema. */
@@ -86,7 +88,7 @@ export class CustomCodec extends ObjectCodec {
     stored.kind = this.definition.kind;
     if (!own) forms.get(storageVersion)?.settle(stored);
     const value = encodeObject(stored);
-    if (own) this.#settled.set(value, true);
+    if (own) this.noteSettled(value);
     return value;
   }
 

@@ -8,7 +8,7 @@ import { isConditionTrue } from '../definition/conditions.ts';
 import { type DefinitionVersion, versionsOf } from '../definition/internal-spec.ts';
 import { growthOf } from '../schema/growth.ts';
 import { isLargeSchema } from '../schema/is-large-schema.ts';
-import type { JsonSchema } from '../schema/json-schema.ts';
+import { hasDefault, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
 import { compareVersions } from '../version-order.ts';
 import { ConvertingStorage, type ConvertObjects } from './converting-storage.ts';
 import { CustomChecks } from './custom-checks.ts';
@@ -124,7 +124,9 @@ function customOf(version: DefinitionVersion, shared: Shared, definition: () => 
     noteSettled: (value) => codec?.noteSettled(value),
     storage: (store, written, writes) => {
       const own = definition();
-      codec = new CustomCodec({ definition: own, storageVersion, written, forms });
+      const status = version.subresources?.status && propertyOf(schemaOf(version), 'status');
+      const lacksStatus = status !== undefined && hasDefault(status);
+      codec = new CustomCodec({ definition: own, storageVersion, written, forms, lacksStatus });
       const parts = { store, definition: own, codec, root: `/registry/${own.group}/${own.plural}`, writes };
       return convert ? new ConvertingStorage({ ...parts, convert, storageVersion }) : new ObjectStorage(parts);
     },
