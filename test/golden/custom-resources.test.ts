@@ -51,6 +51,22 @@ test('bodies come as JSON and YAML, not as protobuf', async () => {
   await undefine();
 });
 
+test('whatever is asked of a deprecated version is warned of, also what it does not serve', async () => {
+  await define(fooDefinition({ version: { deprecated: true, deprecationWarning: 'old', subresources: {} } }));
+  const asked = async (method: string, path: string) => {
+    const { status, headers } = await send(method, path, method === 'GET' ? undefined : {});
+    return [status, headers['warning']];
+  };
+  const warning = '299 - "old"';
+  for (const below of ['status', 'scale', 'no-such', 'no-such/below']) expect(await asked('GET', `${foos}/a/${below}`)).toEqual([404, warning]);
+  expect(await asked('POST', `${foos}/a/status`)).toEqual([404, warning]);
+  expect(await asked('PUT', foos)).toEqual([400, warning]);
+  expect(await asked('PATCH', foos)).toEqual([400, warning]);
+  // What is no resource of the definition's is nobody's.
+  expect(await asked('GET', '/apis/samplecontroller.k8s.io/v1alpha1/no-such')).toEqual([404, undefined]);
+  await undefine();
+});
+
 test('what a body says it is must be what the path is about', async () => {
   await define(fooDefinition());
   const other = await send('POST', foos, { ...foo({ name: 'a' }), kind: 'Bar' });

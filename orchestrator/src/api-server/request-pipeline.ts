@@ -8,6 +8,7 @@ import { InternalError, uriOf } from './internal-error.ts';
 import { asApiError } from './object-storage.ts';
 import { checkAccept, hasTables } from './representation/check-accept.ts';
 import { decodedPath, requestInfoOf } from './request-info.ts';
+import type { ResourceDefinition } from './resource-definition.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
 import { ensureNamed, notFoundPath, type ResourceRoute, type Route, routeOf } from './route.ts';
 import type { ServerContext } from './server-context.ts';
@@ -73,6 +74,7 @@ export class RequestPipeline {
       if (route instanceof ApiError) return await this.#unrouted(request, route);
       await this.authorize(route, request);
       if (route.type === 'resource') {
+        warnOf(route.definition, request);
         ensureNamed(route);
         checkAccept(route, request.accept);
       }
@@ -102,8 +104,13 @@ export class RequestPipeline {
       const text = `failed to create RequestInfo: unable to determine kind and namespace from url, ${uri}`;
       throw new InternalError(uri, text);
     }
-    await this.#permit(infoAttributes(request), request);
+    const asked = infoAttributes(request);
+    await this.#permit(asked, request);
     const isNothing = why.code === 'NotFound' && why.status.details?.kind === undefined;
+    const { group, version = '', resource } = asked;
+    const definition = this.context.registry.find(group, version, resource);
+    // Upstream's handler of custom objects warns before it looks at what is asked of them.
+    if (definition?.custom && !isNothing) warnOf(definition, request);
     if (isNothing && !isBelowOwn(path.split('/').slice(1), this.context.registry)) return noPage;
     throw why;
   }
@@ -155,8 +162,6 @@ export class RequestPipeline {
   }
 
   #ofResource(route: ResourceRoute, request: ServerRequest): Promise<Answer> {
-    const deprecation = deprecationOf(route.definition);
-    if (deprecation !== undefined) request.warn(deprecation);
     for (const handler of this.#special) {
       const answer = handler(this.context, route, request);
       if (answer) return answer;
@@ -176,6 +181,11 @@ export class RequestPipeline {
     if (isBelowOwn(route.segments, this.context.registry)) throw notFoundPath();
     return noPage;
   }
+}
+
+function warnOf(definition: ResourceDefinition, { warn }: ServerRequest): void {
+  const deprecation = deprecationOf(definition);
+  if (deprecation !== undefined) warn(deprecation);
 }
 
 /** As Go's server says it. */
