@@ -137,6 +137,19 @@ test.each([
   expect(errors.map(({ message }) => message)).toEqual(expected);
 });
 
+test.each([
+  [{ additionalProperties: true }, '.a', []],
+  [{ additionalProperties: true }, "['a']", []],
+  [{ additionalProperties: { type: 'object', additionalProperties: true } }, '.a.b', []],
+  [{}, '.a', ['Invalid value: ".a": must be a valid path']],
+])('a rule of %j may tell of %s', (schema, fieldPath, expected) => {
+  const rules = [{ rule: 'true', fieldPath }];
+  const errors = definitionErrors(
+    definition({}, { x: { type: 'object', ...schema, 'x-kubernetes-validations': rules } }),
+  );
+  expect(errors.map(({ message }) => message)).toEqual(expected);
+});
+
 test('several schemas of a list with keys are shown as upstream prints them', () => {
   const keyed = { type: 'array', 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['k'] };
   const next = definition({}, { x: { ...keyed, items: [{ type: 'string' }] } });

@@ -19,10 +19,15 @@ export function findFieldPath(text: string, root: JsonSchema): FieldPath | strin
     if (!match) return `expected [ or . but got: ${text.slice(at)}`;
     at += match[0].length;
     const name = match[1] ?? (match[2] as string).replace(/\\(.)/g, '$1');
-    const next = schema.properties ? propertyOf(schema, name) : additionalOf(schema);
+    const next = schema.properties ? propertyOf(schema, name) : mapValueOf(schema);
     if (!next) return 'does not refer to a valid field';
     path = schema.properties ? (path === '' ? name : `${path}.${name}`) : `${path}[${name}]`;
     schema = next;
   }
   return { path, schema };
+}
+
+/** Of a map's values that are anything nothing more is known. */
+function mapValueOf(schema: JsonSchema): JsonSchema | undefined {
+  return schema.additionalProperties === undefined ? undefined : (additionalOf(schema) ?? {});
 }
