@@ -20,6 +20,7 @@ function schemaWith(settings: object): object {
   };
 }
 
+const applying = 'application/apply-patch+yaml';
 const granular = { type: 'object', additionalProperties: { type: 'string' } };
 const scale = { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.replicas' };
 
@@ -42,7 +43,7 @@ async function aFooServer() {
     server.client.raw({
       method: 'PATCH',
       path: `${foosPath}/f${more}?fieldManager=${manager}`,
-      contentType: 'application/apply-patch+yaml',
+      contentType: applying,
       body,
     });
   return { server, apply, stored, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
@@ -122,7 +123,7 @@ test('status and scale of a custom resource have managers of their own', async (
     return server.client.raw({
       method: 'PATCH',
       path: `${path}&force=true`,
-      contentType: 'application/apply-patch+yaml',
+      contentType: applying,
       body,
     });
   };
@@ -165,4 +166,19 @@ test('a null that is applied is validated, and stored where there may be one', a
   const before = await patch('merge-patch+json', { spec: { maybe: null, any: { x: 1 } } });
   const after = await patch('json-patch+json', [{ op: 'add', path: '/spec/maybe', value: null }]);
   expect(after.metadata.generation).toBe(before.metadata.generation + 1);
+});
+
+test('what no schema names of what is applied is pruned when it is stored: it counts as a change, and is validated', async () => {
+  await using server = await aCustomServer();
+  const settings = { type: 'object', maxProperties: 1 };
+  await server.define(fooDefinition({ schema: schemaWith(settings) }));
+  const apply = (content: object) =>
+    server.send('PATCH', `${foosPath}/f?fieldManager=alice`, aFoo('f', { settings: content }), applying);
+  const stored = async () => (await server.send('GET', `${foosPath}/f`))['spec'];
+  expect((await apply({ unknown: 1 })).metadata.generation).toBe(1);
+  expect((await apply({ unknown: 1 })).metadata.generation).toBe(2);
+  await expect(apply({ unknown: 1, more: 1 })).rejects.toMatchObject({
+    message: 'Foo.samplecontroller.k8s.io "f" is invalid: spec.settings: Too many: 2: must have at most 1 item',
+  });
+  expect(await stored()).toEqual({ settings: {} });
 });

@@ -46,8 +46,8 @@ export class CustomForm {
     try {
       const metadata = decodeMetadata(object.metadata ?? {}, from === 'map');
       for (const path of metadata.unknownFields) unknown.push(`metadata.${path}`);
-      // What was applied is validated as it was merged: nobody takes its nulls away.
-      for (const path of from === 'map' ? prune(object, this.#schema, true) : this.#prune(object)) unknown.push(path);
+      // What was applied is compared and validated as it was merged: nothing is taken out of it before it is stored.
+      if (from !== 'map') unknown.push(...this.#prune(object));
       object.metadata = metadata.object as AnyObject['metadata'];
     } catch (error) {
       throw error instanceof DecodeError ? cannot(error.message) : error;
@@ -71,9 +71,8 @@ export class CustomForm {
     this.#coerceEmbedded(object);
   }
 
-  /** The same of what changed since it was decoded; its nulls are for validation. */
+  /** The same of what changed since it was decoded; its nulls, and what no schema names, are for validation. */
   settleChanged(object: AnyObject): void {
-    prune(object, this.#schema, true);
     this.#coerceEmbedded(object);
   }
 
