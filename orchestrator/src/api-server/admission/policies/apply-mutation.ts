@@ -32,7 +32,7 @@ interface Conforming {
   readonly context: ServerContext;
 }
 
-/** What a patch made is read as strictly as upstream reads it. @throws ApiError InternalError – it is no object of the kind any more. */
+/** What a patch made is read as strictly as upstream reads it; of custom objects everything is kept. @throws ApiError InternalError – it is no object of the kind any more. */
 function conformed(changed: Record<string, unknown>, { mutation, definition, context }: Conforming): AnyObject {
   const expected = expectedKind(definition);
   const isPatch = mutation.type === 'patch';
@@ -41,8 +41,9 @@ function conformed(changed: Record<string, unknown>, { mutation, definition, con
   const complaint = isPatch && !expected.custom ? otherKindComplaint(typed, expected) : undefined;
   if (complaint !== undefined) throw internalError(complaint);
   try {
-    const validation = isPatch ? 'Strict' : 'Ignore';
-    return context.bodies.conform(typed, expected, { validation, warn: () => undefined });
+    const validation = isPatch && !expected.custom ? 'Strict' : 'Ignore';
+    const from = expected.custom ? 'map' : 'json';
+    return context.bodies.conform(typed, expected, { validation, warn: () => undefined, from });
   } catch (error) {
     throw notOfKind(error as Error, expected);
   }

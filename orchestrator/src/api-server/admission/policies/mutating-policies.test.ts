@@ -1,5 +1,7 @@
 import { type ConfigMap, type Pod, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { aCustomServer, aFoo, fooDefinition, foosPath } from '../../custom-resources/custom-resources.harness.ts';
+import type { AnyObject } from '../../resource-definition.ts';
 import { aConfigMap, aPod, aServer } from '../../server.test-harness.ts';
 
 type Server = Awaited<ReturnType<typeof aServer>>;
@@ -46,6 +48,26 @@ test('an apply configuration is merged: lists by their keys, other fields stay',
   ]);
   expect(pod.spec?.containers).toMatchObject([{ name: 'c', image: 'i', env: [{ name: 'FROM', value: 'policy' }] }]);
   expect(pod.spec?.initContainers?.[0]?.terminationMessagePath).toBe('/dev/termination-log');
+});
+
+test('what a patch adds to a custom object and no schema names is pruned when it is stored: it counts as a change, and is validated', async () => {
+  await using s = await aCustomServer();
+  const settings = { type: 'object', maxProperties: 1 };
+  const spec = { type: 'object', properties: { replicas: { type: 'integer' }, settings } };
+  await s.define(fooDefinition({ schema: { type: 'object', properties: { spec } } }));
+  const rule = { apiGroups: ['samplecontroller.k8s.io'], apiVersions: ['*'], operations: ['CREATE', 'UPDATE'] };
+  const matchConstraints = { resourceRules: [{ ...rule, resources: ['foos'] }] };
+  const expression =
+    'object.metadata.name == "f" ? [JSONPatch{op: "add", path: "/spec/unknown", value: 1}] : [JSONPatch{op: "add", path: "/spec/settings", value: {"a": 1, "b": 2}}]';
+  await policy(s, 'unknown', { matchConstraints, mutations: [patch(expression)] });
+  const generationAndSpec = ({ metadata, spec: stored }: AnyObject) => [metadata.generation, stored];
+  expect(generationAndSpec(await s.send('POST', foosPath, aFoo('f', { replicas: 1 })))).toEqual([1, { replicas: 1 }]);
+  const label = { metadata: { labels: { a: 'b' } } };
+  const labelled = await s.send('PATCH', `${foosPath}/f`, label, 'application/merge-patch+json');
+  expect(generationAndSpec(labelled)).toEqual([2, { replicas: 1 }]);
+  await expect(s.send('POST', foosPath, aFoo('g', {}))).rejects.toMatchObject({
+    message: 'Foo.samplecontroller.k8s.io "g" is invalid: spec.settings: Too many: 2: must have at most 1 item',
+  });
 });
 
 test('a JSON patch that does not apply is refused in the words of upstream’s patch library', async () => {

@@ -131,7 +131,9 @@ function conformed(value: unknown, shown: AnyObject, { definition, context }: Co
   if (kind !== shown.kind || apiVersion !== shown.apiVersion)
     throw internalError(notRegistered(String(kind ?? ''), String(apiVersion ?? '')));
   const expected = shown.kind === definition.kind ? expectedKind(definition) : actionKind(shown);
-  const strictness = { validation: 'Ignore', warn: () => undefined } as const;
+  // Of custom objects everything is kept until they are stored.
+  const from = expected.custom ? 'map' : 'json';
+  const strictness = { validation: 'Ignore', warn: () => undefined, from } as const;
   try {
     return context.bodies.conform(value as Record<string, unknown>, expected, strictness);
   } catch (error) {
