@@ -100,7 +100,7 @@ test('tokens that are not an issuer\'s, or are over, are nobody\'s', async () =>
   };
   const but = (why: string) => `[invalid bearer token, oidc: ${why}]`;
   expect(await errorOf(issuer.token({ aud: ['other', 'third'] }))).toBe(
-    but('verify token: oidc: expected audience in ["berth"] got ["other" "third"]'),
+    but('verify token: oidc: expected audience "berth" got ["other" "third"]'),
   );
   expect(await errorOf(issuer.token({ exp: 1_700_000_000 }))).toBe(
     but('verify token: oidc: token is expired (Token Expiry: 2023-11-14 22:13:20 +0000 UTC)'),

@@ -1,5 +1,5 @@
 import { generateKeyPairSync, type KeyObject, sign } from 'node:crypto';
-import { aWebhookServer } from './webhook-server.ts';
+import { type Answerer, aWebhookServer } from './webhook-server.ts';
 
 interface Key {
   readonly id: string;
@@ -23,20 +23,26 @@ function signed(text: string, { algorithm, privateKey }: Key): Buffer {
   return sign('sha256', Buffer.from(text), privateKey);
 }
 
-/** An OpenID Connect issuer with real keys, over HTTPS with an authority of its own. */
-export async function anIssuer() {
+const nothing: Answerer = (_, response) => void response.writeHead(404).end();
+
+/** An OpenID Connect issuer with real keys, over HTTPS with an authority of its own; `elsewhere` answers what it is not asked as one. */
+export async function anIssuer({ elsewhere = nothing, authority }: { elsewhere?: Answerer; authority?: string } = {}) {
   const keys = new Map<string, Key>();
-  const server = await aWebhookServer(({ path }, response) => {
-    if (path === '/.well-known/openid-configuration') return { issuer: server.url, jwks_uri: `${server.url}/keys` };
-    if (path !== '/keys') return void response.writeHead(404).end();
-    const list = [...keys.values()].map(({ id, algorithm, publicKey }) => ({
-      ...publicKey.export({ format: 'jwk' }),
-      kid: id,
-      alg: algorithm,
-      use: 'sig',
-    }));
-    return { keys: [{ kty: 'OKP', crv: 'X448', x: 'AA', kid: 'other' }, ...list] };
-  });
+  const server = await aWebhookServer(
+    (asked, response) => {
+      const { path } = asked;
+      if (path === '/.well-known/openid-configuration') return { issuer: server.url, jwks_uri: `${server.url}/keys` };
+      if (path !== '/keys') return elsewhere(asked, response);
+      const list = [...keys.values()].map(({ id, algorithm, publicKey }) => ({
+        ...publicKey.export({ format: 'jwk' }),
+        kid: id,
+        alg: algorithm,
+        use: 'sig',
+      }));
+      return { keys: [{ kty: 'OKP', crv: 'X448', x: 'AA', kid: 'other' }, ...list] };
+    },
+    authority === undefined ? {} : { authority },
+  );
   const add = (id: string, algorithm = 'RS256') => {
     const key = aKey(id, algorithm);
     keys.set(id, key);

@@ -19,9 +19,9 @@ export type Answerer = (asked: Asked, response: ServerResponse) => unknown | Pro
 /** An HTTPS server with an authority of its own, as webhooks are. */
 export async function aWebhookServer(
   answer: Answerer,
-  options: { names?: readonly string[]; tls?: ServerOptions; address?: string } = {},
+  options: { names?: readonly string[]; tls?: ServerOptions; address?: string; authority?: string } = {},
 ) {
-  const authority = await anAuthority('CN=webhook-ca');
+  const authority = await anAuthority(options.authority ?? 'CN=webhook-ca');
   const own = await authority.issue('CN=webhook', 'server', { names: options.names });
   const asked: Asked[] = [];
   const sockets = new Set<Socket>();

@@ -40,7 +40,8 @@ function disallowedErrors(url: string, at: string, own: readonly string[]): Fiel
   return [invalid(at, url, `URL must not overlap with disallowed issuers: [${[...own].sort().join(' ')}]`)];
 }
 
-function urlErrors(text: string, at: string): FieldError[] {
+/** An issuer is known by a URL of https without more than a path. */
+export function urlErrors(text: string, at: string): FieldError[] {
   if (/[\u0000-\u001f\u007f]/.test(text))
     return [invalid(at, text, `parse ${JSON.stringify(text)}: net/url: invalid control character in URL`)];
   // As far as Go's parser looks: whatever is written there.

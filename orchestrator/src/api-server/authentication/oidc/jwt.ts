@@ -33,9 +33,9 @@ export interface Jwt {
 /** No issuer makes longer ones, and to parse them costs the more the longer they are. */
 export const maxCharacters = 64 * 1024;
 
-/** Undefined: it is no JWT in compact form. */
-export function parseJwt(token: string): Jwt | undefined {
-  if (token.length > maxCharacters) return undefined;
+/** Undefined: it is no JWT in compact form, or longer than `mostCharacters`. */
+export function parseJwt(token: string, mostCharacters = maxCharacters): Jwt | undefined {
+  if (token.length > mostCharacters) return undefined;
   const [head, body, signature, ...more] = token.split('.');
   if (!head || !body || signature === undefined || more.length > 0) return undefined;
   const [header, claims] = [head, body].map(recordOf);
@@ -50,6 +50,11 @@ export function parseJwt(token: string): Jwt | undefined {
     signed: `${head}.${body}`,
     signature: Buffer.from(signature, 'base64url'),
   };
+}
+
+/** Whose it says it is; Google's may leave the scheme out (apiserver oidc.go, untrustedIssuer). */
+export function issuerOf({ claims: { iss } }: Jwt): unknown {
+  return iss === 'accounts.google.com' ? `https://${iss}` : iss;
 }
 
 /** Whether `key` made the signature, by an algorithm that fits the key and is one of `allowed`. */

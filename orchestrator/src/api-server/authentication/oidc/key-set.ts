@@ -32,6 +32,7 @@ export class KeySet {
   #keys: readonly Key[] | undefined;
   #reading: Promise<readonly Key[]> | undefined;
   #restUntilMs = Number.NEGATIVE_INFINITY;
+  #failure: unknown;
 
   constructor(options: KeySetOptions) {
     this.#options = options;
@@ -39,16 +40,22 @@ export class KeySet {
 
   /** Resolves when they are known. @throws CallError – the issuer does not answer. */
   async ready(): Promise<void> {
-    await (this.#keys ?? this.#read());
+    if (this.#keys) return;
+    if (this.#isResting()) throw this.#failure;
+    await this.#read();
   }
 
   /** Whether one of the keys called `id` (none named: of all) made a signature. @throws CallError – the issuer does not answer. */
   async isSignedBy(id: string | undefined, isSigned: (key: KeyObject) => boolean): Promise<boolean> {
     const fits = (keys: readonly Key[]) => keys.some((one) => (id === undefined || one.id === id) && isSigned(one.key));
     if (this.#keys && fits(this.#keys)) return true;
-    if (this.#options.clock.monotonicMs() < this.#restUntilMs) return false;
+    if (this.#isResting()) return false;
     // As upstream's: a new key counts at once. All that miss one meanwhile ask together.
     return fits(await this.#read());
+  }
+
+  #isResting(): boolean {
+    return this.#options.clock.monotonicMs() < this.#restUntilMs;
   }
 
   #read(): Promise<readonly Key[]> {
@@ -59,6 +66,7 @@ export class KeySet {
       })
       .catch((error: unknown) => {
         this.#restUntilMs = this.#options.clock.monotonicMs() + restMs;
+        this.#failure = error;
         throw error;
       })
       .finally(() => {

@@ -1,17 +1,16 @@
-import type { KeyObject } from 'node:crypto';
-import { type Clock, type Logger, messageOf, ownMember } from '@berth/kit';
+import { type Clock, type Logger, ownMember } from '@berth/kit';
 import { goValueName } from '@berth/kube';
 import type { Refused, TokenAuthenticator } from '../../http/authenticate.ts';
-import { quotedList } from '../../tokens/quoted-list.ts';
 import type { User } from '../../user.ts';
 import { CallError } from '../../webhook/call-error.ts';
 import type { HttpsCaller } from '../../webhook/https-caller.ts';
+import { ClaimError, refusing } from './claim-error.ts';
 import type { IdentityExpression } from './claim-expressions.ts';
+import { DistributedClaim } from './distributed-claim.ts';
 import { ExpressionError } from './expression-error.ts';
-import { type IdToken, readIdToken } from './id-token.ts';
-import { type Claims, isSignedBy, type Jwt, parseJwt } from './jwt.ts';
+import { type Claims, issuerOf, type Jwt, parseJwt } from './jwt.ts';
 import type { ClaimMapping, IdentityRule, JwtAuthenticatorOptions } from './jwt-authenticator-options.ts';
-import { KeySet } from './key-set.ts';
+import { TokenVerifier } from './token-verifier.ts';
 
 export interface OidcParts {
   readonly caller: Pick<HttpsCaller, 'call'>;
@@ -19,42 +18,35 @@ export interface OidcParts {
   readonly log: Logger;
 }
 
-/** Clocks differ; go-oidc allows a token to come from as far in the future. */
-const leewaySeconds = 60;
-
-/** A claim that is not there, or not as it has to be: the token is refused, and why is logged. */
-class ClaimError extends Error {}
-
 /** ID tokens of an OpenID Connect issuer (apiserver plugin/pkg/authenticator/token/oidc). */
 export class OidcAuthenticator implements TokenAuthenticator {
   readonly #options: JwtAuthenticatorOptions;
   readonly #parts: OidcParts;
-  readonly #keys: KeySet;
+  readonly #verifier: TokenVerifier;
+  readonly #distributed: DistributedClaim | undefined;
 
   constructor(options: JwtAuthenticatorOptions, parts: OidcParts) {
-    const { issuer, discoveryUrl, ca } = options;
+    const { issuer, discoveryUrl, ca, audiences, algorithms, groups } = options;
+    const { caller, clock } = parts;
     this.#options = options;
     this.#parts = parts;
-    this.#keys = new KeySet({
-      issuer,
-      caller: parts.caller,
-      clock: parts.clock,
-      ...(discoveryUrl === undefined ? {} : { discoveryUrl }),
-      ...(ca === undefined ? {} : { ca }),
-    });
+    const common = { caller, clock, audiences, algorithms, ...(ca === undefined ? {} : { ca }) };
+    this.#verifier = new TokenVerifier({ ...common, issuer, ...(discoveryUrl === undefined ? {} : { discoveryUrl }) });
+    // Of what an expression asks for, nobody knows the name.
+    if (groups && 'claim' in groups)
+      this.#distributed = new DistributedClaim({ ...common, claim: groups.claim, issuer, verifier: this.#verifier });
   }
 
   /** Resolves when the issuer's keys are known. @throws CallError – it does not answer. */
   ready(): Promise<void> {
-    return this.#keys.ready();
+    return this.#verifier.ready();
   }
 
   async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
     const jwt = parseJwt(token);
-    if (jwt?.claims['iss'] !== this.#options.issuer) return undefined;
+    if (!jwt || issuerOf(jwt) !== this.#options.issuer) return undefined;
     try {
-      await this.#verify(jwt);
-      return this.#userOf(jwt.claims);
+      return this.#userOf(await this.#claimsOf(jwt));
     } catch (error) {
       if (!(error instanceof ClaimError || error instanceof CallError)) throw error;
       this.#parts.log.warn('a token was refused', { issuer: this.#options.issuer, reason: error.message });
@@ -63,36 +55,10 @@ export class OidcAuthenticator implements TokenAuthenticator {
     }
   }
 
-  async #verify(jwt: Jwt): Promise<void> {
-    const { algorithms } = this.#options;
-    if (!algorithms.some((name) => name === jwt.algorithm)) {
-      const [expected, got] = [quotedList([...algorithms].sort()), JSON.stringify(jwt.algorithm)];
-      throw unverified(`oidc: id token signed with unsupported algorithm, expected ${expected} got ${got}`);
-    }
-    // What costs nothing is looked at first: nobody makes us ask the issuer with a token that is over.
-    const token = idTokenOf(jwt);
-    this.#checkTimes(token);
-    this.#checkAudience(token);
-    const isSigned = (key: KeyObject) => isSignedBy(jwt, key, algorithms);
-    if (jwt.isStrange || !(await this.#keys.isSignedBy(jwt.keyId, isSigned)))
-      throw unverified('failed to verify signature: failed to verify id token signature');
-  }
-
-  #checkTimes({ expiry, notBefore }: IdToken): void {
-    const now = this.#parts.clock.now() / 1000;
-    if (expiry <= now) {
-      const ended = new Date(Math.max(expiry, 0) * 1000).toISOString();
-      const shown = `${ended.slice(0, 10)} ${ended.slice(11, 19)} +0000 UTC`;
-      throw unverified(`oidc: token is expired (Token Expiry: ${shown})`);
-    }
-    if (notBefore !== undefined && notBefore > now + leewaySeconds)
-      throw unverified('oidc: current time is before the nbf (not before) time');
-  }
-
-  #checkAudience({ audiences: given }: IdToken): void {
-    const { audiences } = this.#options;
-    if (audiences.some((audience) => given.includes(audience))) return;
-    throw unverified(`oidc: expected audience in ${quotedList([...audiences].sort())} got ${quotedList(given)}`);
+  async #claimsOf(jwt: Jwt): Promise<Claims> {
+    const token = await refusing('oidc: verify token', () => this.#verifier.verify(jwt));
+    const expanded = () => this.#distributed?.expand(jwt, token) ?? jwt.claims;
+    return refusing('oidc: could not expand distributed claims', expanded);
   }
 
   #userOf(claims: Claims): User {
@@ -178,18 +144,6 @@ function textOf(claims: Claims, claim: string, what: string): string {
 
 function noText(value: unknown): string {
   return `json: cannot unmarshal ${goValueName(value)} into Go value of type string`;
-}
-
-function unverified(why: string): ClaimError {
-  return new ClaimError(`oidc: verify token: ${why}`);
-}
-
-function idTokenOf({ claims }: Jwt): IdToken {
-  try {
-    return readIdToken(claims);
-  } catch (error) {
-    throw unverified(`oidc: failed to unmarshal claims: ${messageOf(error)}`);
-  }
 }
 
 /** A single group may stand alone. */
