@@ -1,7 +1,7 @@
 import { generateKeyPairSync, sign } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { isSignedBy, parseJwt, signingAlgorithms } from './jwt.ts';
+import { isSignedBy, issuerOf, parseJwt, signingAlgorithms } from './jwt.ts';
 
 const encode = (value: unknown) => Buffer.from(JSON.stringify(value)).toString('base64url');
 const ec = generateKeyPairSync('ec', { namedCurve: 'P-256' });
@@ -37,4 +37,15 @@ test('a signature counts by an algorithm of its key and of those that are allowe
   // The key of one kind, the word of another.
   for (const alg of ['RS256', 'ES384', 'none', 'HS256', '__proto__', 'constructor'])
     expect([alg, isSignedBy(read(token({ alg }, es)), ec.publicKey, signingAlgorithms)]).toEqual([alg, false]);
+});
+
+test('an issuer is who a token says, and Google also without a scheme', () => {
+  const read = (iss: unknown) => parseJwt(`${encode({ alg: 'ES256' })}.${encode({ iss })}.`);
+  const issuers = ['https://x', 'accounts.google.com', 'https://accounts.google.com', 3].map(read);
+  expect(issuers.map((jwt) => jwt && issuerOf(jwt))).toEqual([
+    'https://x',
+    'https://accounts.google.com',
+    'https://accounts.google.com',
+    3,
+  ]);
 });
