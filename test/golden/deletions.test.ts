@@ -67,3 +67,21 @@ test('a period beyond all times can still be shortened', async () => {
   const { creationTimestamp, deletionTimestamp } = JSON.parse(text).metadata;
   expect(Date.parse(deletionTimestamp) - Date.parse(creationTimestamp)).toBe(5000);
 });
+
+test("the system's priority classes are not deleted by their name", async () => {
+  const path = '/apis/scheduling.k8s.io/v1/priorityclasses/system-node-critical';
+  for (const query of ['', '?dryRun=All']) {
+    const { status, text } = await server.send({ method: 'DELETE', path: `${path}${query}`, contentType });
+    expect({ status, answer: JSON.parse(text) }).toMatchObject({
+      status: 403,
+      answer: {
+        reason: 'Forbidden',
+        message:
+          'priorityclasses.scheduling.k8s.io "system-node-critical" is forbidden: this is a system priority class and cannot be deleted',
+        details: { name: 'system-node-critical', group: 'scheduling.k8s.io', kind: 'priorityclasses' },
+      },
+    });
+  }
+  const { status } = await deleted('/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name: 'constructor' }, value: 1 });
+  expect(status).toBe(200);
+});

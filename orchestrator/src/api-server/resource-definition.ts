@@ -93,6 +93,8 @@ export interface Rules {
   readonly takesShared?: true;
   /** The state a deletion puts an object in where something of the server's own must be done before it is gone. */
   readonly markDeleted?: (object: AnyObject, now: number) => AnyObject;
+  /** Why what has such a name may not be deleted by it (a collection takes it along, as upstream's). */
+  readonly undeletable?: (name: string) => string | undefined;
   /** Warnings for the `Warning` header. */
   readonly warnings?: (object: AnyObject, old?: AnyObject) => readonly string[];
   /** The same for whoever writes the status. */

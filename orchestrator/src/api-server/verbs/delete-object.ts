@@ -6,7 +6,7 @@ import { type DeleteOptions, deleteOptionsObject, deleteOptionsOf } from '../del
 import { nextGeneration } from '../next-generation.ts';
 import { untilUncontended } from '../object-storage.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
-import { conflict, notFound } from '../resource-errors.ts';
+import { conflict, forbidden, notFound } from '../resource-errors.ts';
 import type { ResourceRoute } from '../route.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
@@ -21,6 +21,8 @@ export async function deleteObject(
 ): Promise<Answer> {
   const { definition, namespace, name } = route;
   const options = await deleteOptionsOf(request, context.bodies);
+  const kept = definition.rules.undeletable?.(name);
+  if (kept) throw forbidden(definition, name, kept);
   if (definition.group === 'batch' && definition.kind === 'Job' && !options.propagationPolicy) request.warn(keptPods);
   let status = 200;
   const object = await deleteChecked(context, {

@@ -10,6 +10,7 @@ const system: Readonly<Record<string, number>> = {
   'system-cluster-critical': 2_000_000_000,
 };
 const highestOfUsers = 1_000_000_000;
+const mayNotGo = 'this is a system priority class and cannot be deleted';
 
 export const priorityClassRules: KindRules = {
   generation: { initial: true, of: () => undefined },
@@ -24,6 +25,8 @@ export const priorityClassRules: KindRules = {
     },
     // A stored one keeps what is checked, name, value and policy: ValidatePriorityClassUpdate looks at no more.
     validate: (object, old) => (old ? [] : validate(object)),
+    // registry/scheduling/priorityclass/storage Delete.
+    undeletable: (name) => (Object.hasOwn(system, name) ? mayNotGo : undefined),
     validateUpdate: (next, old) => [
       ...(next['value'] === old['value'] ? [] : [forbidden('value', 'may not be changed in an update.')]),
       ...immutable(next['preemptionPolicy'], old['preemptionPolicy'], 'preemptionPolicy'),
