@@ -1,4 +1,4 @@
-import type { AppArmorProfile, Pod, PodSpec, SeccompProfile } from '@berth/kube';
+import type { AppArmorProfile, ObjectMeta, PodSpec, SeccompProfile } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { forbidden } from '../../field.ts';
 import { appArmor, seccompContainer, seccompPod } from './annotations.ts';
@@ -18,37 +18,45 @@ const said: Readonly<Record<string, readonly string[]>> = {
 const local = 'localhost/';
 
 /**
- * Who says in a new pod's annotations how it is confined, and in its fields, says the same in both
+ * Who says in the annotations of a new pod, or of a template, how it is confined, and in its fields, says the same in both
  * (validateSeccompAnnotationsAndFields, validateAppArmorAnnotationsAndFieldsMatchOnCreate).
  */
-export function profileMatchErrors({ metadata, spec = { containers: [] } }: Pod): FieldError[] {
-  const { annotations = {} } = metadata;
+export function profileMatchErrors(
+  annotations: ObjectMeta['annotations'] = {},
+  spec: PodSpec,
+  field: string,
+): FieldError[] {
   if (Object.keys(annotations).length === 0) return [];
+  const containers = eachContainer(spec, field);
   const ofPod = { annotation: annotations[seccompPod], profile: spec.securityContext?.seccompProfile };
   return [
-    ...matchErrors({ ...ofPod, field: 'spec.securityContext.seccompProfile', name: 'seccomp' }),
-    ...eachContainer(spec).flatMap(({ name, securityContext, field }) =>
+    ...matchErrors({ ...ofPod, field: `${field}.securityContext.seccompProfile`, name: 'seccomp' }),
+    ...containers.flatMap(({ name, securityContext, path }) =>
       matchErrors({
         annotation: annotations[`${seccompContainer}${name}`],
         profile: securityContext?.seccompProfile,
-        field: `${field}.securityContext.seccompProfile`,
+        field: `${path}.securityContext.seccompProfile`,
         name: 'seccomp',
       }),
     ),
-    ...(spec.os?.name === 'windows' ? [] : eachContainer(spec)).flatMap(({ name, securityContext, field }) =>
+    ...(spec.os?.name === 'windows' ? [] : containers).flatMap(({ name, securityContext, path }) =>
       matchErrors({
         annotation: annotations[`${appArmor}${name}`],
         profile: securityContext?.appArmorProfile ?? spec.securityContext?.appArmorProfile,
-        field: `${field}.securityContext.appArmorProfile`,
+        field: `${path}.securityContext.appArmorProfile`,
         name: 'apparmor',
       }),
     ),
   ];
 }
 
-function eachContainer(spec: PodSpec) {
+function eachContainer(spec: PodSpec, field: string) {
   return (['initContainers', 'containers', 'ephemeralContainers'] as const).flatMap((list) =>
-    (spec[list] ?? []).map(({ name, securityContext }, i) => ({ name, securityContext, field: `spec.${list}[${i}]` })),
+    (spec[list] ?? []).map(({ name, securityContext }, i) => ({
+      name,
+      securityContext,
+      path: `${field}.${list}[${i}]`,
+    })),
   );
 }
 

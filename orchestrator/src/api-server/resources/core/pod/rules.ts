@@ -91,7 +91,7 @@ function validate(object: AnyObject, old?: AnyObject): FieldError[] {
     }),
     ...tokenErrors(spec),
     ...imageErrors(spec),
-    ...(old ? [] : [...creationErrors(spec), ...profileMatchErrors(pod)]),
+    ...(old ? [] : [...creationErrors(spec), ...profileMatchErrors(pod.metadata.annotations, spec, 'spec')]),
   ];
 }
 

@@ -9,6 +9,7 @@ import { dns1123Label, dns1123Subdomain, inRange, qualifiedName, subdomainWithUn
 import { podAnnotationErrors } from './annotations.ts';
 import { validateContainers, validateEphemeralContainers, validateInitContainers } from './containers.ts';
 import { validatePodResources } from './pod-resources.ts';
+import { profileMatchErrors } from './profile-matches.ts';
 import { validateResources } from './resource-requirements.ts';
 import {
   validateAffinity,
@@ -228,13 +229,14 @@ function labelErrors(name: string | undefined, field: string): FieldError[] {
 
 /** A pod template: metadata that pods will get, and the spec (ValidatePodTemplateSpec). */
 export function validatePodTemplate(template: PodTemplateSpec, field: string): FieldError[] {
-  const { metadata = {}, spec } = template;
+  const { metadata = {}, spec = { containers: [] } } = template;
   return [
     ...validateLabels(metadata.labels, `${field}.labels`),
     ...validateAnnotations(metadata.annotations, `${field}.annotations`),
-    ...podAnnotationErrors(metadata.annotations, spec ?? { containers: [] }, `${field}.annotations`),
-    ...validatePodSpec(spec ?? { containers: [] }, `${field}.spec`),
-    ...(spec?.ephemeralContainers?.length
+    ...podAnnotationErrors(metadata.annotations, spec, `${field}.annotations`),
+    ...validatePodSpec(spec, `${field}.spec`),
+    ...profileMatchErrors(metadata.annotations, spec, `${field}.spec`),
+    ...(spec.ephemeralContainers?.length
       ? [forbidden(`${field}.spec.ephemeralContainers`, 'ephemeral containers not allowed in pod template')]
       : []),
   ];
