@@ -168,3 +168,20 @@ test('a node gets tokens for its pods, for audiences they name', async () => {
   expect(await ask('n1', { boundObjectRef: { ...ref, name: 'gone' } })).toBe('pod "gone" not found');
   expect(await ask('n2', { audiences: ['vault'], boundObjectRef: ref })).toMatch(/no relationship found between node 'n2' and this object$/);
 });
+
+test('what a pod has volumes of and is not there is told to the node that asks for another audience', async () => {
+  await using world = await aWorld();
+  const { as, core, make } = world;
+  const csi = { csi: { driver: 'd.io' } };
+  const claim = { persistentVolumeClaim: { claimName: 'gone' } };
+  const pod = await make(`${core}/pods`, aPod('p', 'n1', [csi, claim]));
+  const boundObjectRef = { apiVersion: 'v1', kind: 'Pod', name: 'p', uid: pod.metadata.uid };
+  const ask = async () =>
+    (await as('n1')('POST', `${core}/serviceaccounts/default/token`, { spec: { audiences: ['vault'], boundObjectRef } })).json.message;
+  const refused = 'serviceaccounts "default" is forbidden: error validating audience "vault": ';
+  await expect
+    .poll(ask)
+    .toBe(`${refused}[csidriver.storage.k8s.io "d.io" not found, persistentvolumeclaim "gone" not found]`);
+  await make('/apis/storage.k8s.io/v1/csidrivers', { metadata: { name: 'd.io' }, spec: { tokenRequests: [{ audience: 'vault' }] } });
+  await expect.poll(ask).toBeUndefined();
+});

@@ -1,3 +1,4 @@
+import { aggregate } from '../../aggregate.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { notFound } from '../../resource-errors.ts';
 import type { NodeRequest } from './node-restriction.ts';
@@ -34,7 +35,9 @@ async function restrictAudience(asked: NodeRequest, pod: AnyObject): Promise<voi
   const { object, user, namespace, name } = request;
   const [audience = '', ...more] = (object.spec?.audiences ?? []) as string[];
   if (more.length > 0) throw refused('node may only request 0 or 1 audiences');
-  if (await referencesAudience(asked, pod, audience)) return;
+  const { isReferenced, missing } = await referencesAudience(asked, pod, audience);
+  if (isReferenced) return;
+  if (missing.length > 0) throw refused(`error validating audience ${JSON.stringify(audience)}: ${aggregate(missing)}`);
   const { allowed } = await authorizer().authorize({
     user,
     verb: 'request-serviceaccounts-token-audience',
@@ -52,27 +55,37 @@ async function restrictAudience(asked: NodeRequest, pod: AnyObject): Promise<voi
     );
 }
 
-async function referencesAudience(asked: NodeRequest, pod: AnyObject, audience: string): Promise<boolean> {
-  const { lookup } = asked;
+/** Whether a volume of the pod is for that audience, and which objects are not there that could tell (podReferencesAudience). */
+async function referencesAudience(
+  asked: NodeRequest,
+  pod: AnyObject,
+  audience: string,
+): Promise<{ readonly isReferenced: boolean; readonly missing: readonly string[] }> {
+  const missing: string[] = [];
+  const find = async (group: string, plural: string, namespace: string, name: string) => {
+    const found = await asked.lookup.find(group, plural, namespace, name);
+    // A lister of upstream's says so, which names one.
+    if (!found) missing.push(notFound({ group, plural: plural.slice(0, -1) }, name).message);
+    return found;
+  };
+  const driverOf = async (claim: string): Promise<string | undefined> => {
+    const found = await find('', 'persistentvolumeclaims', asked.request.namespace, claim);
+    const volume = found && (await find('', 'persistentvolumes', '', found.spec?.volumeName ?? ''));
+    return volume?.spec?.csi?.driver;
+  };
   // biome-ignore lint/suspicious/noExplicitAny: volumes as stored, of which a few fields are looked at.
   for (const volume of (pod.spec?.volumes ?? []) as Record<string, any>[]) {
     const sources = (volume['projected']?.sources ?? []) as { serviceAccountToken?: { audience?: string } }[];
-    if (sources.some(({ serviceAccountToken: token }) => token && (token.audience ?? '') === audience)) return true;
+    if (sources.some(({ serviceAccountToken: token }) => token && (token.audience ?? '') === audience))
+      return { isReferenced: true, missing };
     const claim = volume['ephemeral']
       ? `${pod.metadata.name}-${volume['name']}`
       : (volume['persistentVolumeClaim']?.claimName as string | undefined);
-    const driver = (volume['csi']?.driver as string | undefined) ?? (await driverOf(asked, claim));
+    const driver = (volume['csi']?.driver as string | undefined) ?? (claim && (await driverOf(claim)));
     if (!driver) continue;
-    const found = await lookup.find('storage.k8s.io', 'csidrivers', '', driver);
+    const found = await find('storage.k8s.io', 'csidrivers', '', driver);
     const requests = (found?.spec?.tokenRequests ?? []) as { audience?: string }[];
-    if (requests.some((one) => (one.audience ?? '') === audience)) return true;
+    if (requests.some((one) => (one.audience ?? '') === audience)) return { isReferenced: true, missing };
   }
-  return false;
-}
-
-async function driverOf({ lookup, request }: NodeRequest, claim: string | undefined): Promise<string | undefined> {
-  if (claim === undefined) return undefined;
-  const found = await lookup.find('', 'persistentvolumeclaims', request.namespace, claim);
-  const volume = found?.spec?.volumeName as string | undefined;
-  return volume ? (await lookup.find('', 'persistentvolumes', '', volume))?.spec?.csi?.driver : undefined;
+  return { isReferenced: false, missing };
 }
