@@ -1,11 +1,11 @@
 import { once } from 'node:events';
-import { createServer as createHttp2Server } from 'node:http2';
+import { createServer as createHttp2Server, type ServerHttp2Session } from 'node:http2';
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
 import { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { turns } from '../decoding/turns.ts';
-import { endInTurns } from './end-in-turns.ts';
+import { endInTurns, openOn } from './end-in-turns.ts';
 
 const count = 200;
 /** Of one turn, and of the one that the check phase begins. */
@@ -63,6 +63,28 @@ test('of many connections that are cut off at once a turn closes some, and each 
   for (const socket of sockets) socket.destroy();
   expect(await mostOfATurn(closed)).toBeLessThanOrEqual(fewAtOnce);
   expect(new Set(closed)).toEqual(new Set(sockets));
+});
+
+test('the more requests are under way on connections that are cut off, the fewer a turn closes', async () => {
+  const { sockets, closed } = someSockets();
+  for (const socket of sockets) openOn(socket).streams = 100;
+  await setImmediate();
+  for (const socket of sockets) socket.destroy();
+  expect(await mostOfATurn(closed)).toBeLessThanOrEqual(fewAtOnce / 10);
+  expect(new Set(closed)).toEqual(new Set(sockets));
+});
+
+test('what is open on a session of HTTP/2 is open on its connection', async () => {
+  await using server = createHttp2Server().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const client = connect((server.address() as AddressInfo).port, '127.0.0.1');
+  const connected = once(server, 'connection');
+  const [session] = (await once(server, 'session')) as [ServerHttp2Session];
+  const [socket] = (await connected) as [Socket];
+  openOn(session.socket).streams = 7;
+  expect(openOn(socket).streams).toBe(7);
+  session.destroy();
+  client.destroy();
 });
 
 test('an end that waits is not told of a connection that was cut off meanwhile', async () => {

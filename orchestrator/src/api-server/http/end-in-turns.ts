@@ -3,6 +3,22 @@ import { turns } from '../decoding/turns.ts';
 
 /** In units of {@link turns}: what hearing of a connection's end costs, and what closing it does. */
 const endingCost = 1000;
+/** Of a request under way on a connection of HTTP/2: Node closes them all with it, in one go. */
+const streamCost = 150;
+
+/** What Node ends with a connection. */
+interface Open {
+  streams: number;
+}
+
+const open = Symbol('what is open on it');
+
+/** Kept by who sees requests of HTTP/2 begin and end. `socket`: may be what Node's session has in its place. */
+export function openOn(socket: object): Open {
+  const known = socket as { [open]?: Open };
+  known[open] ??= { streams: 0 };
+  return known[open];
+}
 
 /**
  * Of connections that end at once – a client of a thousand watches dies – a turn ends as many as it has room for. Node would end
@@ -23,7 +39,7 @@ export function endInTurns(socket: Socket): void {
     return false;
   };
   socket._destroy = (error, callback) => {
-    const pause = turns.goOn(endingCost);
+    const pause = turns.goOn(endingCost + openOn(socket).streams * streamCost);
     if (!pause) return destroy(error, callback);
     stopReading(socket);
     void pause.then(() => destroy(error, callback));

@@ -13,7 +13,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '@berth/kit';
 import { certificatesOf } from '../authentication/certificate-roots.ts';
 import { beginInTurns } from './begin-in-turns.ts';
-import { endInTurns } from './end-in-turns.ts';
+import { endInTurns, openOn } from './end-in-turns.ts';
 import type { HandlerParts } from './handler-parts.ts';
 import { HttpHandler } from './http-handler.ts';
 import { LargeHeads } from './large-heads.ts';
@@ -228,13 +228,13 @@ function onceNext(request: Http2ServerRequest, response: Http2ServerResponse, be
 
 /** A watch that is silent is not idle: only a session without streams is. */
 function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
-  let streams = 0;
+  const open = openOn(session.socket);
   let idle = clock.schedule(idleMs, () => session.close());
   session.on('stream', (stream) => {
     idle[Symbol.dispose]();
-    streams++;
+    open.streams++;
     stream.once('close', () => {
-      if (--streams === 0 && !session.closed) idle = clock.schedule(idleMs, () => session.close());
+      if (--open.streams === 0 && !session.closed) idle = clock.schedule(idleMs, () => session.close());
     });
   });
   session.once('close', () => idle[Symbol.dispose]());
