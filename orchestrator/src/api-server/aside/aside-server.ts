@@ -118,7 +118,8 @@ export class AsideServer implements AsyncDisposable {
     } catch (error) {
       // What is written down is a Status all the same.
       if (error instanceof ApiError) return audit ? { error: error.status, told: told() } : refused(error, told());
-      this.#parts.log.error('a request failed', { path: sent.path, stack: (error as Error).stack });
+      if (!signal.aborted)
+        this.#parts.log.error('a request failed', { path: sent.path, stack: (error as Error).stack });
       return { failure: messageOf(error) };
     }
   }

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { wholeSplice } from '../splice.ts';
 import { SplicedList, wholeBody } from './long-body.ts';
 
-function aList(count: number) {
+function aList(count: number, signal = new AbortController().signal) {
   const documents = Array.from({ length: count }, (_, i) => Buffer.from(`{"i":${i},"a":"ä"}`));
   const asked: number[] = [];
   const list = new SplicedList({
@@ -14,6 +14,7 @@ function aList(count: number) {
       asked.push(i);
       return wholeSplice(documents[i] as Buffer);
     },
+    signal,
   });
   return { list, asked };
 }
@@ -39,4 +40,13 @@ test('of a list whose first piece is taken no more is made', async () => {
   const { list, asked } = aList(20);
   for await (const _ of list.pieces(35)) break;
   expect(asked).toEqual([0, 1, 2]);
+});
+
+test('of a list that nobody waits for any more the piece that is being made is given up', async () => {
+  const gone = new AbortController();
+  const { list, asked } = aList(200_000, gone.signal);
+  const making = wholeBody(list);
+  gone.abort();
+  await expect(making).rejects.toThrow('aborted');
+  expect(asked.length).toBeLessThan(20_000);
 });

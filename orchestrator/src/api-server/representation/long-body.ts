@@ -17,6 +17,7 @@ export class SplicedList implements LongBody {
   readonly #tail: string;
   readonly #count: number;
   readonly #spliceAt: (i: number) => Splice;
+  readonly #signal: AbortSignal;
 
   constructor(list: {
     readonly head: string;
@@ -26,8 +27,11 @@ export class SplicedList implements LongBody {
     readonly bytes: number;
     /** What it returns for a place is always the same. */
     readonly spliceAt: (i: number) => Splice;
+    /** Nobody waits for it any more. */
+    readonly signal: AbortSignal;
   }) {
     [this.#head, this.#tail, this.#count, this.#spliceAt] = [list.head, list.tail, list.count, list.spliceAt];
+    this.#signal = list.signal;
     this.byteLength = Buffer.byteLength(list.head) + list.bytes + Math.max(0, list.count - 1) + list.tail.length;
   }
 
@@ -39,6 +43,7 @@ export class SplicedList implements LongBody {
       const splice = this.#spliceAt(i);
       const pause = turns.goOn(copyingCost(splice.bytes.length));
       if (pause) await pause;
+      this.#signal.throwIfAborted();
       some.push(splice);
       bytes += splice.bytes.length;
       if (bytes < size) continue;

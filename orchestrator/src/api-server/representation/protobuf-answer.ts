@@ -18,11 +18,12 @@ interface Document {
 export async function protobufDocument(
   answer: Extract<Answer, { type: 'object' | 'list' }>,
   presentation: Presentation,
+  signal: AbortSignal,
 ): Promise<Document> {
   const writer = await protobufWriter();
   const body =
     answer.type === 'list'
-      ? await listBody(answer, presentation, writer)
+      ? await listBody(answer, presentation, writer, signal)
       : writer.object(written(shown(answer.object, presentation), writer));
   return { body, contentType: protobufMedia };
 }
@@ -65,6 +66,7 @@ async function listBody(
   { definition, metadata, items }: ListAnswer,
   presentation: Presentation,
   writer: ProtobufWriter,
+  signal: AbortSignal,
 ): Promise<Uint8Array> {
   const { as, version } = presentation.representation;
   const type = written(
@@ -78,6 +80,7 @@ async function listBody(
     // Read, and written.
     const pause = turns.goOn(2 * readingCost(item));
     if (pause) await pause;
+    signal.throwIfAborted();
     parts.push(writer.listItems(type, [shown(item, presentation)]));
   }
   return joinedPieces(writer.list(type, parts));

@@ -5,7 +5,7 @@ import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import { definitions } from '../resources/definitions.ts';
 import { ObjectCodec } from '../stored-object.ts';
 import { negotiate, plainJson } from './negotiate.ts';
-import { framesOf } from './represent.ts';
+import { documentOf, framesOf } from './represent.ts';
 
 const second = 1000;
 
@@ -81,4 +81,29 @@ test.each([10, 200_000])('all watchers are told the same bytes of an object of %
   const first = await told();
   expect(JSON.parse(textOf(first)).object.data).toEqual(object.data);
   expect(await told()).toBe(first);
+});
+
+test.each([
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+  'application/json;as=Table;v=v1;g=meta.k8s.io',
+])('of a list as %s that nobody waits for any more no further item is read', async (accept) => {
+  const definition = definitions.find(({ kind }) => kind === 'ConfigMap') as ResourceDefinition;
+  const codec = new ObjectCodec(definition, definition, new RecentValues());
+  const object = { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'a' } };
+  const view = codec.view({ key: 'a', value: codec.encode(object), createRevision: 1, modRevision: 1 });
+  let read = 0;
+  const items = new Proxy(new Array(20_000).fill(view), {
+    get: (all, key) => {
+      if (typeof key === 'string' && /^\d/.test(key)) read++;
+      return Reflect.get(all, key);
+    },
+  });
+  const presentation = { representation: negotiate(accept), includeObject: 'None', clock: new FakeClock() };
+  const gone = new AbortController();
+  const making = documentOf({ type: 'list', definition, items, metadata: {} }, presentation, gone.signal);
+  gone.abort();
+  await expect(making).rejects.toThrow('aborted');
+  expect(read).toBeLessThan(items.length);
 });

@@ -30,7 +30,7 @@ const encoder = new TextEncoder();
 /** Go's encoder of JSON ends each document with it; one in lines has none. */
 export const documentEnd = '\n';
 
-/** The body of an answer that is one document, and its media type. */
+/** The body of an answer that is one document, and its media type. @throws – nobody waits for it any more. */
 export async function documentOf(
   answer: Extract<Answer, { type: 'object' | 'list' }>,
   presentation: Presentation,
@@ -40,16 +40,16 @@ export async function documentOf(
   const plain = representation.as === undefined;
   if (!plain) checkMetadataForm(answer, representation);
   if (representation.format === 'json' && plain) {
-    const body = answer.type === 'list' ? await listJson(answer) : objectDocument(answer.object);
+    const body = answer.type === 'list' ? await listJson(answer, signal) : objectDocument(answer.object);
     return { body, contentType: 'application/json' };
   }
   if (representation.format === 'protobuf') {
     const { protobufDocument } = await import('./protobuf-answer.ts');
-    return protobufDocument(answer, presentation);
+    return protobufDocument(answer, presentation, signal);
   }
   const json =
     answer.type === 'list'
-      ? await madeList(answer, presentation)
+      ? await madeList(answer, presentation, signal)
       : Buffer.from(`${stringifyDeep(objectValue(answer, presentation))}${documentEnd}`);
   return representation.format === 'yaml'
     ? { body: encoder.encode(await writeYaml(json, signal)), contentType: 'application/yaml' }
@@ -57,7 +57,7 @@ export async function documentOf(
 }
 
 /** The text of a list whose items are made for it, in steps. */
-async function madeList(answer: ListAnswer, presentation: Presentation): Promise<Buffer> {
+async function madeList(answer: ListAnswer, presentation: Presentation, signal: AbortSignal): Promise<Buffer> {
   const { items } = answer;
   const made = (from: number, to: number) => listValue({ ...answer, items: items.slice(from, to) }, presentation);
   if (items.length === 0) return Buffer.from(`${JSON.stringify(made(0, 0))}${documentEnd}`);
@@ -71,6 +71,7 @@ async function madeList(answer: ListAnswer, presentation: Presentation): Promise
     if (i > from) parts.push(partOf(made(from, i), parts.length === 0));
     from = i;
     await pause;
+    signal.throwIfAborted();
   }
   parts.push(partOf(made(from, items.length), parts.length === 0));
   return joinedPieces([...parts, Buffer.from(end)]);
@@ -105,7 +106,7 @@ function listMetadata({ definition, metadata }: ListAnswer): object {
 }
 
 /** A list made of the stored bytes of its items. */
-async function listJson(list: ListAnswer): Promise<LongBody> {
+async function listJson(list: ListAnswer, signal: AbortSignal): Promise<LongBody> {
   const { definition, items } = list;
   const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`;
   // Custom objects may have to be filled and pruned, and others be written in their version: once.
@@ -115,12 +116,13 @@ async function listJson(list: ListAnswer): Promise<LongBody> {
   for (const item of items) {
     const pause = turns.goOn(isMade ? readingCost(item) : perItem);
     if (pause) await pause;
+    signal.throwIfAborted();
     const splice = item.item();
     bytes += sizeOf(splice);
     if (isMade) made.push(splice);
   }
   const spliceAt = (i: number) => (isMade ? made[i] : items[i]?.item()) as Splice;
-  return new SplicedList({ head, count: items.length, bytes, spliceAt, tail: `]}${documentEnd}` });
+  return new SplicedList({ head, count: items.length, bytes, spliceAt, tail: `]}${documentEnd}`, signal });
 }
 
 function listValue(list: ListAnswer, presentation: Presentation): object {

@@ -1,5 +1,6 @@
 import { resources } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { turns } from '../decoding/turns.ts';
 import { aConfigMap, aPod, aServer } from '../server.test-harness.ts';
 
 type Server = Awaited<ReturnType<typeof aServer>>;
@@ -79,4 +80,15 @@ test('field selectors find pods by node, and refuse fields pods do not have', as
   expect(names(await list('status.podIPs='))).toEqual(['a', 'b']);
   expect(names(await list('status.podIPs!='))).toEqual([]);
   await expect(list('spec.image=x')).rejects.toMatchObject({ code: 'BadRequest' });
+});
+
+test('a list by a selector that nobody waits for any more is given up', async () => {
+  await using server = await aServer();
+  await withMaps(server, 5);
+  const gone = new AbortController();
+  const others = Array.from({ length: 20 }, () => turns.rest());
+  const listing = server.client.list(resources.configmaps, { labelSelector: 'a=b' }, gone.signal);
+  gone.abort();
+  await expect(listing).rejects.toThrow('aborted');
+  await Promise.all(others);
 });

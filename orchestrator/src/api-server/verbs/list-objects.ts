@@ -27,7 +27,7 @@ export async function listObjects(
   const limit = options.resourceVersion === '0' && definition.rules.ttlSeconds === undefined ? 0 : options.limit;
   try {
     const isLeft = context.aside && !request.asValues;
-    const page = await readPage(storage, { namespace, selection, limit, isLeft, ...start });
+    const page = await readPage(storage, { namespace, selection, limit, isLeft, ...start }, request.signal);
     storage.noteGiven(start, page.objects.length);
     if (context.aside && isMade(definition, request) && (await someHeavy(page.objects, definition))) throw heavyWork;
     return { type: 'list', definition, ...answerOf(storage, namespace, page) };
@@ -90,7 +90,7 @@ interface Page {
   readonly remaining?: number;
 }
 
-async function readPage(storage: ObjectStorage, request: PageRequest): Promise<Page> {
+async function readPage(storage: ObjectStorage, request: PageRequest, signal: AbortSignal): Promise<Page> {
   const { selection, limit, isLeft, ...range } = request;
   if (selection.all) {
     const { objects, remaining, revision } = await storage.range({ ...range, ...(limit > 0 ? { limit } : {}) });
@@ -102,6 +102,7 @@ async function readPage(storage: ObjectStorage, request: PageRequest): Promise<P
   for (const [i, candidate] of candidates.entries()) {
     const pause = turns.goOn(selectingCost(selection, candidate));
     if (pause) await pause;
+    signal.throwIfAborted();
     if (isLeft && !selection.isOfMetadata && isHeavy(candidate.kv, storage.definition)) throw heavyWork;
     if (!selects(selection, candidate)) continue;
     objects.push(candidate);
