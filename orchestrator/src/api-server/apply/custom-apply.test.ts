@@ -182,3 +182,23 @@ test('what no schema names of what is applied is pruned when it is stored: it co
   });
   expect(await stored()).toEqual({ settings: {} });
 });
+
+test('what does not fit its schema is written without managedFields', async () => {
+  await using server = await aCustomServer();
+  const properties = {
+    spec: { type: 'object', properties: { replicas: { type: 'integer' } } },
+    status: { type: 'boolean' },
+  };
+  await server.define(fooDefinition({ schema: { type: 'object', properties } }));
+  const stored = async () => {
+    const kv = await server.store.get('/registry/samplecontroller.k8s.io/foos/default/f');
+    return JSON.parse(Buffer.from(kv?.value ?? []).toString());
+  };
+  await server.send('POST', foosPath, aFoo('f', { replicas: 1 }));
+  expect((await stored()).metadata.managedFields).toHaveLength(1);
+  // Its status does not come to where it is validated.
+  const patch = [{ op: 'copy', from: '/spec', path: '/status' }];
+  await server.send('PATCH', `${foosPath}/f`, patch, 'application/json-patch+json');
+  expect(await stored()).not.toHaveProperty('status');
+  expect((await stored()).metadata).not.toHaveProperty('managedFields');
+});

@@ -1,5 +1,5 @@
 import { rfc3339 } from '@berth/kit';
-import { isEmptySet, type ManagedFieldsEntry, type ManagedSet, ownByUpdate, union } from '@berth/kube';
+import { isEmptySet, type ManagedFieldsEntry, type ManagedSet, ownByUpdate, union, validateTyped } from '@berth/kube';
 import type { AnyObject } from '../resource-definition.ts';
 import { capManagers } from './cap-managers.ts';
 import { Unconverted } from './convert-missed.ts';
@@ -68,6 +68,8 @@ export function followUpdate(update: TrackedUpdate, managed: Managed): Managed {
   const { scope, next, manager, now } = update;
   const { type, apiVersion, versions, filter, subresource } = scope;
   const live = update.live ?? scope.empty();
+  // What is built in was decoded by its type.
+  if (scope.reconcile) for (const value of [next, live]) validateTyped({ value, type }, { duplicates: true });
   const reconcile = scope.reconcile || update.sent !== undefined;
   const writing = { apiVersion, manager: current, managers: managed.managers, versions, filter, reconcile };
   const managers = new Map(ownByUpdate({ value: live, type }, { value: next, type }, writing));
