@@ -72,20 +72,32 @@ test('what defaults make much of is heavy sooner, and again when they are gone',
   await expect(reading(0)).resolves.toBeDefined();
 });
 
-test('of many objects each turn of the event loop looks at some', async () => {
-  await setImmediate();
+const manyItems = () => {
   const value = bytes({ data: { a: 'x'.repeat(1000) } });
-  const items = Array.from({ length: 50_000 }, (_, i) => ({
+  return Array.from({ length: 50_000 }, (_, i) => ({
     kv: { key: `${i}`, value, createRevision: 1, modRevision: 1 },
   }));
+};
+
+test('objects that nobody waits for any more are not looked at further', async () => {
+  const gone = new AbortController();
+  const looking = someHeavy(manyItems(), {}, gone.signal);
+  gone.abort();
+  await expect(looking).rejects.toThrow('aborted');
+});
+
+test('of many objects each turn of the event loop looks at some', async () => {
+  await setImmediate();
+  const items = manyItems();
+  const { signal } = new AbortController();
   let turns = 0;
   let isDone = false;
-  const looking = someHeavy(items, {}).finally(() => {
+  const looking = someHeavy(items, {}, signal).finally(() => {
     isDone = true;
   });
   for (; !isDone; turns++) await setImmediate();
   expect(await looking).toBe(false);
   expect(turns).toBeGreaterThan(5);
   const large = { ...items[0]?.kv, value: bytes(Array(20_000).fill(0)) } as (typeof items)[0]['kv'];
-  expect(await someHeavy([...items.slice(0, 10), { kv: large }], {})).toBe(true);
+  expect(await someHeavy([...items.slice(0, 10), { kv: large }], {}, signal)).toBe(true);
 });

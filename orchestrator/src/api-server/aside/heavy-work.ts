@@ -138,10 +138,12 @@ export function isHeavy(item: KeyValue, { custom }: Pick<Kind, 'custom'>): boole
 export async function someHeavy(
   items: readonly { readonly kv: KeyValue }[],
   kind: Pick<Kind, 'custom'>,
+  signal: AbortSignal,
 ): Promise<boolean> {
   for (const { kv } of items) {
     const pause = turns.goOn(countingCost(kv.value.length));
     if (pause) await pause;
+    signal.throwIfAborted();
     if (isHeavy(kv, kind)) return true;
   }
   return false;

@@ -22,7 +22,7 @@ export async function deleteCollection(
   const { definition } = route;
   const options = await deleteOptionsOf(request, context.bodies);
   const list = await listObjects(context, route, request);
-  if (context.aside && (await someHeavy(list.items, definition))) throw heavyWork;
+  if (context.aside && (await someHeavy(list.items, definition, request.signal))) throw heavyWork;
   const { user, warn } = request;
   const asked = askedOf(request, () => deleteOptionsObject(options));
   const about = { definition, options, user, warn, asked, ofCollection: true };

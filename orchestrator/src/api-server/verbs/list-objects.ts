@@ -29,7 +29,8 @@ export async function listObjects(
     const isLeft = context.aside && !request.asValues;
     const page = await readPage(storage, { namespace, selection, limit, isLeft, ...start }, request.signal);
     storage.noteGiven(start, page.objects.length);
-    if (context.aside && isMade(definition, request) && (await someHeavy(page.objects, definition))) throw heavyWork;
+    const mayBeHeavy = context.aside && isMade(definition, request);
+    if (mayBeHeavy && (await someHeavy(page.objects, definition, request.signal))) throw heavyWork;
     return { type: 'list', definition, ...answerOf(storage, namespace, page) };
   } catch (error) {
     if (options.continue !== '' && isExpired(error) && name === '')
