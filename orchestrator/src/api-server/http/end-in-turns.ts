@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net';
 import { turns } from '../decoding/turns.ts';
+import { readingHandleOf } from './reading-handle.ts';
 
 /** In units of {@link turns}: what hearing of a connection's end costs, and what closing it does. */
 const endingCost = 1000;
@@ -46,15 +47,9 @@ export function endInTurns(socket: Socket): void {
   };
 }
 
-/** What Node's handle of a connection has for its socket. */
-interface ReadingHandle {
-  onread: () => void;
-  readStop(): void;
-}
-
 /** Node takes what still comes for a socket that is destroyed as an error's number, and throws, as that is none. */
 function stopReading(socket: Socket): void {
-  const { _handle: handle } = socket as { _handle?: ReadingHandle | null };
+  const handle = readingHandleOf(socket);
   if (!handle) return;
   handle.readStop();
   // What has been read, and is not told yet: the rest of a packet whose first frames ended the connection.

@@ -1,15 +1,10 @@
 import type { EventEmitter } from 'node:events';
 import type { Socket } from 'node:net';
 import type { TLSSocket } from 'node:tls';
+import { readingHandleOf } from './reading-handle.ts';
 
 /** Each takes more than half a millisecond: its client's certificate is verified, and the connection made ready. */
 const finishedATurn = 10;
-
-/** What Node's handle of a connection has for who reads it. */
-interface ReadingHandle {
-  readStart(): void;
-  readStop(): void;
-}
 
 /**
  * Of handshakes whose clients answer at once a turn finishes as many as it has room for: who is still in one is not read until the next.
@@ -35,16 +30,12 @@ export class FinishInTurns {
     const { _parent: parent } = socket as { _parent?: Socket };
     if (!parent || !this.#begun.delete(parent)) return;
     if (++this.#finished === 1) setImmediate(() => this.#next());
-    if (this.#finished === finishedATurn) for (const each of this.#begun) handleOf(each)?.readStop();
+    if (this.#finished === finishedATurn) for (const each of this.#begun) readingHandleOf(each)?.readStop();
   }
 
   #next(): void {
     const isFull = this.#finished >= finishedATurn;
     this.#finished = 0;
-    if (isFull) for (const each of this.#begun) handleOf(each)?.readStart();
+    if (isFull) for (const each of this.#begun) readingHandleOf(each)?.readStart();
   }
-}
-
-function handleOf(socket: Socket): ReadingHandle | undefined {
-  return (socket as { _handle?: ReadingHandle | null })._handle ?? undefined;
 }

@@ -2,6 +2,7 @@ import type { Http2Stream, ServerHttp2Session } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { turns } from '../decoding/turns.ts';
 import { hearRefused } from './hear-refused.ts';
+import { type ReadingHandle, readingHandleOf } from './reading-handle.ts';
 
 /** In units of {@link turns}, of one turn: five milliseconds. Reading goes on to the end of what was decrypted at once, of 16 KiB. */
 const unitsATurn = 25_000;
@@ -9,13 +10,6 @@ const unitsATurn = 25_000;
 const requestCost = 300;
 /** Of a header, which may take one byte to send. */
 const fieldCost = 5;
-
-/** What Node's handle of a connection has for who reads it. */
-interface ReadingHandle {
-  readonly bytesRead: number;
-  readStart(): void;
-  readStop(): void;
-}
 
 /** A connection of HTTP/2, which Node's library reads without asking anyone. */
 class Connection {
@@ -45,11 +39,8 @@ class Connection {
 
   get #handle(): ReadingHandle | undefined {
     if (this.#session.destroyed) return undefined;
-    const { destroyed, _handle: handle } = this.#session.socket as {
-      destroyed: boolean;
-      _handle?: ReadingHandle | null;
-    };
-    return destroyed ? undefined : (handle ?? undefined);
+    const { socket } = this.#session;
+    return socket.destroyed ? undefined : readingHandleOf(socket);
   }
 }
 
