@@ -36,6 +36,7 @@ export { ownMember } from './own-member.ts';
 export { type Rng, randomSuffix, seededRng, systemRng } from './random.ts';
 export { type ControllerOptions, type Reconcile, runController } from './run-controller.ts';
 export { runInThread, ThreadTooLong, type ThreadWork } from './run-in-thread.ts';
+export { SharedCalls } from './shared-calls.ts';
 export { startTask } from './start-task.ts';
 export { outputsByTurns } from './turn-writer.ts';
 export { Turns } from './turns.ts';

@@ -1,3 +1,4 @@
+import { SharedCalls } from '@berth/kit';
 import type { ContentStore } from './content-store.ts';
 
 /** Makes an image that no registry has. */
@@ -13,7 +14,7 @@ export const madeFromLabel = 'local.berth.made-from';
 /** Images that are assembled on this machine, by name. */
 export class BuiltImages {
   readonly #builders = new Map<string, ImageBuilder>();
-  readonly #running = new Map<string, Promise<string>>();
+  readonly #running = new SharedCalls<string>();
 
   add(name: string, builder: ImageBuilder): void {
     this.#builders.set(name, builder);
@@ -32,8 +33,6 @@ export class BuiltImages {
   /** One build however many wait for it; a failed one is tried again by the next who asks. */
   once(name: string, build: (builder: ImageBuilder) => Promise<string>): Promise<string> {
     const builder = this.#builders.get(name) as ImageBuilder;
-    const running = this.#running.get(name) ?? build(builder).finally(() => this.#running.delete(name));
-    this.#running.set(name, running);
-    return running;
+    return this.#running.run(name, () => build(builder));
   }
 }

@@ -1,5 +1,5 @@
 import { createHmac, randomBytes } from 'node:crypto';
-import { type Clock, deadline, type Logger } from '@berth/kit';
+import { type Clock, deadline, type Logger, SharedCalls } from '@berth/kit';
 import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
 import type { TokenMetrics } from '../metrics/token-metrics.ts';
 import type { User } from '../user.ts';
@@ -43,7 +43,7 @@ const lookupMs = 30_000;
 export class WebhookTokens implements TokenAuthenticator {
   readonly #options: WebhookTokensOptions;
   readonly #cache: ExpiringCache<{ readonly user: User | undefined }>;
-  readonly #asked = new Map<string, Promise<User | undefined>>();
+  readonly #asked = new SharedCalls<User | undefined>();
   /** What is kept in memory is no token. */
   readonly #secret = randomBytes(32);
 
@@ -68,10 +68,8 @@ export class WebhookTokens implements TokenAuthenticator {
 
   async #fetched(key: string, token: string, refused: Refused | undefined): Promise<User | undefined> {
     const waited = this.#options.metrics.waiting();
-    const asked = this.#asked.get(key) ?? this.#ask(key, token);
-    this.#asked.set(key, asked);
     try {
-      return await asked;
+      return await this.#asked.run(key, () => this.#ask(key, token));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       // It is nobody's as long as nobody says whose it is; the next to bring it asks again.
@@ -80,7 +78,6 @@ export class WebhookTokens implements TokenAuthenticator {
       return undefined;
     } finally {
       waited();
-      this.#asked.delete(key);
     }
   }
 

@@ -1,4 +1,4 @@
-import type { Clock, Logger } from '@berth/kit';
+import { type Clock, type Logger, SharedCalls } from '@berth/kit';
 import {
   type Attributes,
   type Authorizer,
@@ -49,7 +49,7 @@ const never = new AbortController().signal;
 export class WebhookAuthorizer implements Authorizer {
   readonly #options: WebhookAuthorizerOptions;
   readonly #cache: ExpiringCache<ReviewStatus>;
-  readonly #asked = new Map<string, Promise<ReviewStatus>>();
+  readonly #asked = new SharedCalls<ReviewStatus>();
 
   constructor(options: WebhookAuthorizerOptions) {
     this.#options = options;
@@ -97,17 +97,12 @@ export class WebhookAuthorizer implements Authorizer {
   }
 
   #ask(key: string, spec: object, attributes: Attributes): Promise<ReviewStatus> {
-    const known = this.#asked.get(key);
-    if (known) return known;
-    const asked = this.#send(spec)
-      .then((status) => {
-        const { authorizedTtlMs, unauthorizedTtlMs } = this.#options;
-        if (isShort(attributes)) this.#cache.set(key, status, status.allowed ? authorizedTtlMs : unauthorizedTtlMs);
-        return status;
-      })
-      .finally(() => this.#asked.delete(key));
-    this.#asked.set(key, asked);
-    return asked;
+    return this.#asked.run(key, async () => {
+      const status = await this.#send(spec);
+      const { authorizedTtlMs, unauthorizedTtlMs } = this.#options;
+      if (isShort(attributes)) this.#cache.set(key, status, status.allowed ? authorizedTtlMs : unauthorizedTtlMs);
+      return status;
+    });
   }
 
   async #send(spec: object): Promise<ReviewStatus> {
