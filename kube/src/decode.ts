@@ -1,7 +1,7 @@
 import { type Integer, integerOf, isInt64, isInteger, isNumber, rfc3339 } from '@berth/kit';
 import { conversionProblem } from './conversion-problem.ts';
 import { goFieldAt } from './go-field.ts';
-import { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
+import { base64Problem, DecodeError, goValueName, parseTime, unmarshalProblem } from './go-json.ts';
 import { JsonNotes } from './json-notes.ts';
 import { jsonSchemaFields, jsonSchemaName, mismatchWithin } from './json-schema-fields.ts';
 import { isRecord, joinPath, setOwn } from './json-value.ts';
@@ -61,10 +61,7 @@ class Decoder {
   }
 
   root(value: unknown): Record<string, unknown> {
-    if (!isRecord(value)) {
-      const name = goValueName(value);
-      throw new DecodeError(`json: cannot unmarshal ${name} into Go value of type ${this.#schema.goType}`);
-    }
+    if (!isRecord(value)) throw new DecodeError(unmarshalProblem(value, `value of type ${this.#schema.goType}`));
     const object = this.#object(this.#schema, value);
     if (this.#wrongType) throw this.#wrongType;
     if (this.#empties.length > 0) placeSentEmpties(object, this.#empties);

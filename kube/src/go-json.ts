@@ -12,6 +12,11 @@ export function goValueName(value: unknown): string {
   return typeof value === 'bigint' ? 'number' : typeof value;
 }
 
+/** Go's words for a value that does not fit where it is read: `value of type string`, or `struct field T.f of type string`. */
+export function unmarshalProblem(value: unknown, target: string): string {
+  return `json: cannot unmarshal ${goValueName(value)} into Go ${target}`;
+}
+
 /** How Go prints the type of a field that has no name of its own; goFieldAt knows those. */
 export function goTypeName(field: FieldSchema): string {
   switch (field.type) {

@@ -74,7 +74,7 @@ export { type FieldRequirement, FieldSelector } from './field-selector.ts';
 export { resources } from './gen/resources.ts';
 export type * from './gen/types.ts';
 export { goFloat, goNumber } from './go-float.ts';
-export { base64Problem, DecodeError, goValueName, parseTime } from './go-json.ts';
+export { base64Problem, DecodeError, goValueName, parseTime, unmarshalProblem } from './go-json.ts';
 export { goEscapes, goQuote } from './go-quote.ts';
 export { goTrim } from './go-trim.ts';
 export { goUtf8 } from './go-utf8.ts';

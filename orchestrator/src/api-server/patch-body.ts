@@ -1,4 +1,13 @@
-import { ApiError, apiError, goUtf8, goValueName, isReason, isRecord, parseJson, parseJsonStrict } from '@berth/kube';
+import {
+  ApiError,
+  apiError,
+  goUtf8,
+  isReason,
+  isRecord,
+  parseJson,
+  parseJsonStrict,
+  unmarshalProblem,
+} from '@berth/kube';
 import { bytesOf } from './body-decoder.ts';
 import { fieldProblems } from './decoding/duplicate-problems.ts';
 import type { ResourceDefinition } from './resource-definition.ts';
@@ -128,7 +137,7 @@ function operationsOf(value: unknown, words: Words): readonly unknown[] {
 }
 
 function mistyped(value: unknown, target: string, { refuse }: Words): ApiError {
-  return refuse(`json: cannot unmarshal ${goValueName(value)} into Go ${target}`);
+  return refuse(unmarshalProblem(value, target));
 }
 
 /** Fields given twice, and of a JSON patch those that no operation has (apiserver handlers/patch.go). */

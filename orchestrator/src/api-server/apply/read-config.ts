@@ -1,4 +1,4 @@
-import { ApiError, apiError } from '@berth/kube';
+import { ApiError, apiError, unmarshalProblem } from '@berth/kube';
 import { bytesOf } from '../body-decoder.ts';
 import { unmarshalErrors } from '../decoding/duplicate-problems.ts';
 import { yamlTextOf } from '../decoding/yaml-bytes.ts';
@@ -45,8 +45,7 @@ async function yamlOf(bytes: Buffer, signal: AbortSignal): Promise<YamlDocument>
 function mapOf(value: unknown): Record<string, unknown> {
   if (value === null || value === undefined) return {};
   if (typeof value === 'object' && !Array.isArray(value)) return value as Record<string, unknown>;
-  const name = Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
-  const why = `json: cannot unmarshal ${name} into Go value of type map[string]interface {}`;
+  const why = unmarshalProblem(value, 'value of type map[string]interface {}');
   throw apiError('BadRequest', `error decoding YAML: error unmarshaling JSON: while decoding JSON: ${why}`);
 }
 

@@ -1,3 +1,5 @@
+import { unmarshalProblem } from '@berth/kube';
+
 /** Complaints of upstream's decoders about what a document says it is (apimachinery serializer/json meta.go). */
 
 const cannotTell = "couldn't get version/kind; json parse error: ";
@@ -6,8 +8,7 @@ const cannotTell = "couldn't get version/kind; json parse error: ";
 export function typeMetaComplaint(value: Readonly<Record<string, unknown>>): string | undefined {
   for (const field of ['apiVersion', 'kind'] as const) {
     const given = value[field] ?? '';
-    if (typeof given !== 'string')
-      return `${cannotTell}json: cannot unmarshal ${goTypeOf(given)} into Go struct field .${field} of type string`;
+    if (typeof given !== 'string') return cannotTell + unmarshalProblem(given, `struct field .${field} of type string`);
   }
   return undefined;
 }
@@ -22,13 +23,9 @@ export function notAnObject(value: unknown): string {
   if (value === null) return "Object 'Kind' is missing in 'null'";
   const target =
     'struct { APIVersion string "json:\\"apiVersion,omitempty\\""; Kind string "json:\\"kind,omitempty\\"" }';
-  return `${cannotTell}json: cannot unmarshal ${goTypeOf(value)} into Go value of type ${target}`;
+  return cannotTell + unmarshalProblem(value, `value of type ${target}`);
 }
 
 export function notRegistered(kind: string, apiVersion: string): string {
   return `no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(apiVersion)} in scheme "pkg/runtime/scheme.go:111"`;
-}
-
-function goTypeOf(value: unknown): string {
-  return Array.isArray(value) ? 'array' : typeof value === 'boolean' ? 'bool' : typeof value;
 }

@@ -1,4 +1,4 @@
-import { goValueName } from '@berth/kube';
+import { unmarshalProblem } from '@berth/kube';
 import { quotedList } from './quoted-list.ts';
 import type { ClaimedObject, TokenBinding } from './token-issuer.ts';
 
@@ -90,5 +90,5 @@ export function textClaim(value: unknown): string {
 }
 
 function mismatch(value: unknown, type: string): RangeError {
-  return new RangeError(`json: cannot unmarshal ${goValueName(value)} into Go value of type ${type}`);
+  return new RangeError(unmarshalProblem(value, `value of type ${type}`));
 }

@@ -2,7 +2,6 @@ import {
   ApiError,
   apiError,
   apiVersionOf,
-  goValueName,
   groupVersionOf,
   groupVersionProblem,
   isReason,
@@ -11,6 +10,7 @@ import {
 import { type BodyDecoder, type ExpectedKind, unknownConversion, unregisteredKind } from '../body-decoder.ts';
 import { isOlderForm } from '../decoding/kinds-not-served.ts';
 import { olderScale } from '../decoding/older-scale.ts';
+import { typeMetaComplaint } from '../decoding/type-meta.ts';
 import { invalidStatus } from '../invalid.ts';
 import type { ParsedPatch } from '../patch-body.ts';
 import type { AnyObject } from '../resource-definition.ts';
@@ -98,13 +98,7 @@ function unversioned(
 
 /** What keeps a kind from being read at all. */
 function metaProblem(typed: Patched): string | undefined {
-  for (const field of ['apiVersion', 'kind'] as const) {
-    const given = typed[field] ?? '';
-    if (typeof given === 'string') continue;
-    const why = `json: cannot unmarshal ${goValueName(given)} into Go struct field .${field} of type string`;
-    return `couldn't get version/kind; json parse error: ${why}`;
-  }
-  return groupVersionProblem(`${typed['apiVersion'] ?? ''}`);
+  return typeMetaComplaint(typed) ?? groupVersionProblem(`${typed['apiVersion'] ?? ''}`);
 }
 
 function kindProblem(typed: Patched, expected: ExpectedKind): string | undefined {

@@ -1,4 +1,4 @@
-import { base64Problem, goValueName, groupVersionOf, isRecord, schemaFor } from '@berth/kube';
+import { base64Problem, groupVersionOf, isRecord, schemaFor, unmarshalProblem } from '@berth/kube';
 import { isKnownThoughNotServed } from '../decoding/kinds-not-served.ts';
 import { notAnObject, notRegistered, typeMetaComplaint } from '../decoding/type-meta.ts';
 import { CallError } from './call-error.ts';
@@ -109,5 +109,5 @@ function valuesOf(
 }
 
 function mistyped(value: unknown, field: string, type: string): CallError {
-  return new CallError(`json: cannot unmarshal ${goValueName(value)} into Go struct field ${field} of type ${type}`);
+  return new CallError(unmarshalProblem(value, `struct field ${field} of type ${type}`));
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { STATUS_CODES } from 'node:http';
-import { goQuote, goValueName, isRecord, LruMap } from '@berth/kube';
+import { SharedCalls } from '@berth/kit';
+import { goQuote, isRecord, LruMap, unmarshalProblem } from '@berth/kube';
 import { CallError } from '../../webhook/call-error.ts';
 import { ExpiringCache } from '../../webhook/expiring-cache.ts';
 import { urlErrors } from './check-issuer.ts';
@@ -40,7 +41,7 @@ export class DistributedClaim {
   readonly #options: DistributedClaimOptions;
   readonly #verifiers = new LruMap<string, TokenVerifier>(mostIssuers);
   readonly #kept: ExpiringCache<{ readonly value: unknown }>;
-  readonly #asked = new Map<string, Promise<unknown>>();
+  readonly #asked = new SharedCalls<unknown>();
 
   constructor(options: DistributedClaimOptions) {
     this.#options = options;
@@ -58,15 +59,11 @@ export class DistributedClaim {
     const key = createHash('sha256').update(signed).digest('base64');
     const known = this.#kept.get(key);
     if (known) return known.value;
-    const asked = this.#asked.get(key) ?? this.#resolved(source);
-    this.#asked.set(key, asked);
-    try {
-      const value = await asked;
+    return this.#asked.run(key, async () => {
+      const value = await this.#resolved(source);
       this.#kept.set(key, { value }, keptMs);
       return value;
-    } finally {
-      this.#asked.delete(key);
-    }
+    });
   }
 
   async #resolved(source: ClaimSource): Promise<unknown> {
@@ -124,7 +121,7 @@ function sourceOf(claim: string, { claims }: Jwt, { claimNames, claimSources }: 
   for (const source of Object.values(claims['_claim_sources'] ?? {})) {
     const aggregated = isRecord(source) ? (source['JWT'] ?? '') : '';
     if (typeof aggregated === 'string') continue;
-    const why = `json: cannot unmarshal ${goValueName(aggregated)} into Go struct field endpoint.JWT of type string`;
+    const why = unmarshalProblem(aggregated, 'struct field endpoint.JWT of type string');
     throw new ClaimError(`oidc: could not parse claim sources: ${why}`);
   }
   const source = claimSources?.get(claimNames?.get(claim) ?? '');

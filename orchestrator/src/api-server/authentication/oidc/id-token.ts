@@ -1,4 +1,4 @@
-import { goValueName, isRecord } from '@berth/kube';
+import { isRecord, unmarshalProblem } from '@berth/kube';
 import type { Claims } from './jwt.ts';
 
 /** What every ID token says, by its types. Times are in seconds. */
@@ -98,5 +98,5 @@ function seconds(value: unknown, field: string): number {
 }
 
 function mismatch(value: unknown, field: string, type: string): RangeError {
-  return new RangeError(`json: cannot unmarshal ${goValueName(value)} into Go struct field ${field} of type ${type}`);
+  return new RangeError(unmarshalProblem(value, `struct field ${field} of type ${type}`));
 }

@@ -1,5 +1,5 @@
 import { type Clock, type Logger, ownMember } from '@berth/kit';
-import { goValueName } from '@berth/kube';
+import { unmarshalProblem } from '@berth/kube';
 import type { Refused, TokenAuthenticator } from '../../http/authenticate.ts';
 import type { User } from '../../user.ts';
 import { CallError } from '../../webhook/call-error.ts';
@@ -143,7 +143,7 @@ function textOf(claims: Claims, claim: string, what: string): string {
 }
 
 function noText(value: unknown): string {
-  return `json: cannot unmarshal ${goValueName(value)} into Go value of type string`;
+  return unmarshalProblem(value, 'value of type string');
 }
 
 /** A single group may stand alone. */

@@ -3,11 +3,11 @@ import {
   type CustomResourceDefinition,
   copyJson,
   goType,
-  goValueName,
   groupVersionOf,
   groupVersionProblem,
   isRecord,
   type Status,
+  unmarshalProblem,
 } from '@berth/kube';
 import { aggregate } from '../../aggregate.ts';
 import type { AnyObject } from '../../resource-definition.ts';
@@ -134,8 +134,7 @@ function restored(original: AnyObject, value: unknown, { about, desired, index, 
 function unreadable(value: unknown): string | undefined {
   // An extension that is null has no text.
   if (value === null) return 'unexpected end of JSON input';
-  if (!isRecord(value))
-    return `json: cannot unmarshal ${goValueName(value)} into Go value of type map[string]interface {}`;
+  if (!isRecord(value)) return unmarshalProblem(value, 'value of type map[string]interface {}');
   const isVersion = groupVersionProblem(text(value['apiVersion'])) === undefined;
   return isVersion && text(value['kind']) ? undefined : `Object 'Kind' is missing in '${JSON.stringify(value)}'`;
 }

@@ -1,4 +1,4 @@
-import { goValueName, isRecord, parseJson, type Secret } from '@berth/kube';
+import { isRecord, parseJson, type Secret, unmarshalProblem } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { invalid, required, tooLong } from '../field.ts';
 import { immutable } from '../metadata.ts';
@@ -74,7 +74,7 @@ function objectProblem(text: string): string | undefined {
   try {
     const value = parseJson(text);
     if (value === null || isRecord(value)) return undefined;
-    return `json: cannot unmarshal ${goValueName(value)} into Go value of type map[string]interface {}`;
+    return unmarshalProblem(value, 'value of type map[string]interface {}');
   } catch (error) {
     return (error as Error).message;
   }
