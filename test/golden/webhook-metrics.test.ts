@@ -43,6 +43,24 @@ test('calls to webhooks are counted by how they went', async () => {
   );
 });
 
+test('a call that ends with the time of its request is one that failed', async () => {
+  await using world = await aWorld(() => undefined);
+  for (const [name, failurePolicy] of [
+    ['open', 'Ignore'],
+    ['closed', 'Fail'],
+  ] as const)
+    await world.configure({ name: `${name}.example.com`, configuration: name, failurePolicy });
+  expect(await world.create('one', {}, '?timeout=1s')).toMatchObject({ status: 504, json: { reason: 'Timeout' } });
+  const counted = async () => {
+    const { text } = await world.api.send({ method: 'GET', path: '/metrics' });
+    return text.split('\n').filter((line) => /^apiserver_admission_webhook_(fail_open|rejection)/.test(line));
+  };
+  await expect.poll(counted).toEqual([
+    'apiserver_admission_webhook_fail_open_count{name="open.example.com",type="validating"} 1',
+    'apiserver_admission_webhook_rejection_count{error_type="calling_webhook_error",name="closed.example.com",operation="CREATE",rejection_code="503",type="validating"} 1',
+  ]);
+});
+
 test('calls that the thread of large requests makes are counted with the others', async () => {
   await using world = await aWorld(({ body }) => review(body, { allowed: true }));
   await world.configure({ name: 'fine.example.com' });

@@ -111,6 +111,20 @@ test('a busy webhook is asked again when it says, ten times and within its time'
   expect(world.hooks.asked).toHaveLength(24);
 });
 
+// As kube-apiserver's, whose calls have the deadline of the request that they are made for.
+test('a webhook is told no more time than its request has left', async () => {
+  await using world = await aWorld(allow());
+  await world.configure({ timeoutSeconds: 25 });
+  expect(await world.create('one', {}, '?timeout=20m')).toMatchObject({ status: 201 });
+  expect(await world.create('two', {}, '?timeout=9500ms')).toMatchObject({ status: 201 });
+  const data = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 'v']));
+  expect(await world.create('large', { data }, '?timeout=20s')).toMatchObject({ status: 201 });
+  const told = world.hooks.asked.map(({ path }) => Number(/^\/check\?timeout=(\d+)s$/.exec(path)?.[1]));
+  expect(told[0]).toBe(25);
+  expect(told[1]).toBeLessThanOrEqual(10);
+  expect(told[2]).toBeLessThanOrEqual(20);
+});
+
 test('a patch that is no JSON is told as Go reads it', async () => {
   const hello = Buffer.from('hello').toString('base64');
   await using world = await aWorld(allow({ patchType: 'JSONPatch', patch: hello }));

@@ -20,8 +20,10 @@ export interface ServerRequest {
   readonly wire?: WireMessage;
   /** Whoever asks wants objects, not their text: it is in this thread. */
   readonly asValues?: true;
-  /** Aborts when the client is gone. */
+  /** Aborts when the client is gone, or its time is over: `isLate` tells. */
   readonly signal: AbortSignal;
+  /** By the clock's monotonicMs; absent: it may take as long as it likes. */
+  readonly deadlineMs?: number;
   /** Texts for `Warning` headers. */
   readonly warn: (text: string) => void;
   /** Absent: nothing of it is written down. */

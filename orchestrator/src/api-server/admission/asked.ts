@@ -4,8 +4,10 @@ import type { RequestAudit, ServerRequest } from '../server-request.ts';
 export interface Asked {
   /** The request's options as an object of its own: CreateOptions, UpdateOptions, DeleteOptions. */
   readonly options?: () => object;
-  /** Aborts when the client is gone. */
+  /** Aborts when the client is gone, or the request's time is over. */
   readonly signal?: AbortSignal;
+  /** When that will be, by the clock's monotonicMs. */
+  readonly deadlineMs?: number;
   readonly audit?: Pick<RequestAudit, 'annotate' | 'bodies'>;
   /** By the request's method: `create`, `update`, `patch`. An object that is not there yet may be created by each of them. */
   readonly verb?: string;
@@ -16,7 +18,8 @@ export interface Asked {
 /** What the server needs to start is not refused by a webhook that only answers once it has started. */
 export const own: Asked = { own: true };
 
-export function askedOf({ method, signal, audit }: ServerRequest, options: () => object): Asked {
+export function askedOf({ method, signal, deadlineMs, audit }: ServerRequest, options: () => object): Asked {
   const verb = method === 'PATCH' ? 'patch' : method === 'POST' ? 'create' : 'update';
-  return audit ? { signal, options, verb, audit } : { signal, options, verb };
+  const deadline = deadlineMs === undefined ? {} : { deadlineMs };
+  return { signal, options, verb, ...deadline, ...(audit ? { audit } : {}) };
 }

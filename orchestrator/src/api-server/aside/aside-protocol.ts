@@ -28,6 +28,8 @@ export interface SentRequest {
   readonly userAgent: string | undefined;
   /** Undefined: it has none. */
   readonly body: Uint8Array | undefined;
+  /** How long it may still take; undefined: as it likes. */
+  readonly timeLeftMs: number | undefined;
   /** A custom resource's: the thread may get to know its definition a moment later. */
   readonly custom: boolean;
   /** What is to be told of it beside its answer; undefined: nothing. */
@@ -99,7 +101,7 @@ export interface PackedEvents {
 
 export type ToThread =
   | { readonly type: 'request'; readonly id: number; readonly request: SentRequest }
-  | { readonly type: 'abort'; readonly id: number }
+  | { readonly type: 'abort'; readonly id: number; readonly late: boolean }
   | { readonly type: 'reply'; readonly id: number; readonly reply: StoreReply }
   | { readonly type: 'events'; readonly id: number; readonly revision: number; readonly events: PackedEvents }
   | { readonly type: 'ended'; readonly id: number; readonly code: StoreErrorCode; readonly message: string }

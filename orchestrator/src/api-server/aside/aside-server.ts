@@ -109,7 +109,9 @@ export class AsideServer implements AsyncDisposable {
       annotations: audit?.annotations ?? [],
     });
     const warn = (text: string) => warnings.add(text);
-    const request = requestOf(sent, { signal, warn, ...(audit ? { audit } : {}) });
+    const { timeLeftMs } = sent;
+    const deadline = timeLeftMs === undefined ? {} : { deadlineMs: this.#parts.clock.monotonicMs() + timeLeftMs };
+    const request = requestOf(sent, { signal, warn, ...deadline, ...(audit ? { audit } : {}) });
     try {
       const answer = await this.#answer(request, sent.custom);
       audit?.answered(answer);
@@ -167,7 +169,7 @@ function isUnknownPath(error: unknown): boolean {
 
 function requestOf(
   { method, path, query, user, accept, contentType, userAgent, body }: SentRequest,
-  more: Pick<ServerRequest, 'signal' | 'warn' | 'audit'>,
+  more: Pick<ServerRequest, 'signal' | 'deadlineMs' | 'warn' | 'audit'>,
 ): ServerRequest {
   return {
     method,

@@ -4,6 +4,7 @@ import { apiError } from '@berth/kube';
 import type { Store } from '../../store/store.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
 import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
+import { isLate } from '../request-end.ts';
 import type { AsideOptions, FromThread, SentAnswer, SentRequest, ToThread } from './aside-protocol.ts';
 import { StoreService } from './store-service.ts';
 
@@ -66,7 +67,7 @@ export class AsideThread implements AsyncDisposable {
     const id = this.#next++;
     return new Promise<SentAnswer>((resolve, reject) => {
       const abort = () => {
-        this.#post({ type: 'abort', id });
+        this.#post({ type: 'abort', id, late: isLate(signal) });
         this.#listen();
       };
       const done =

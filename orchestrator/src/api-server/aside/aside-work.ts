@@ -28,7 +28,7 @@ export class AsideWork implements AsyncDisposable {
     const bytes = body.type === 'none' ? undefined : await bytesOf(body);
     await this.#enter(request.signal);
     try {
-      return answerOf(await this.#askThread(sent(request, bytes, custom), request.signal), request);
+      return answerOf(await this.#askThread(this.#sent(request, bytes, custom), request.signal), request);
     } finally {
       this.#leave();
     }
@@ -38,6 +38,14 @@ export class AsideWork implements AsyncDisposable {
     this.#ended = true;
     this.#idle?.[Symbol.dispose]();
     await this.#thread?.[Symbol.asyncDispose]();
+  }
+
+  #sent(request: ServerRequest, body: Uint8Array | undefined, custom: boolean): SentRequest {
+    const { method, path, query, user, accept, contentType, userAgent, deadlineMs, audit } = request;
+    // The thread's clock has a beginning of its own.
+    const timeLeftMs = deadlineMs === undefined ? undefined : deadlineMs - this.#parts.clock.monotonicMs();
+    const asked = { method, path, query: query.toString(), user, accept, contentType, userAgent };
+    return { ...asked, body, timeLeftMs, custom, audited: audit?.bodies };
   }
 
   #askThread(request: SentRequest, signal: AbortSignal): Promise<SentAnswer> {
@@ -69,12 +77,6 @@ export class AsideWork implements AsyncDisposable {
       void thread?.[Symbol.asyncDispose]();
     });
   }
-}
-
-function sent(request: ServerRequest, body: Uint8Array | undefined, custom: boolean): SentRequest {
-  const { method, path, query, user, accept, contentType, userAgent, audit } = request;
-  const audited = audit?.bodies;
-  return { method, path, query: query.toString(), user, accept, contentType, userAgent, body, custom, audited };
 }
 
 function answerOf(answer: SentAnswer, { warn, audit }: ServerRequest): Answer {

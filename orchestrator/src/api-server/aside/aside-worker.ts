@@ -1,6 +1,7 @@
 /** Answers requests that take long, away from the thread that serves all others. */
 import { parentPort, workerData } from 'node:worker_threads';
 import { type Logger, systemClock, systemRng } from '@berth/kit';
+import { clientGone, deadlineExceeded } from '../request-end.ts';
 import type { AsideOptions, FromThread, SentRequest, ToThread } from './aside-protocol.ts';
 import { AsideServer } from './aside-server.ts';
 import { RemoteStore } from './remote-store.ts';
@@ -65,7 +66,7 @@ parentPort?.on('message', (message: ToThread) => {
       void answer(message.id, message.request);
       break;
     case 'abort':
-      underway.get(message.id)?.abort();
+      underway.get(message.id)?.abort(message.late ? deadlineExceeded : clientGone);
       break;
     case 'ping':
       post({ type: 'pong' });

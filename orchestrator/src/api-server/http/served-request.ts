@@ -5,6 +5,7 @@ import { ApiError } from '@berth/kube';
 import type { AuditSubject } from '../audit/audit-subject.ts';
 import type { AuditedRequest } from '../audit/audited-request.ts';
 import type { Admitted } from '../flow-control/in-flight.ts';
+import { clientGone, deadlineExceeded } from '../request-end.ts';
 import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.ts';
 import type { ServerRequest } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
@@ -14,9 +15,6 @@ import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, serverRequest, tlsSocketOf } from './incoming-request.ts';
 import { TimedOut, timeoutOf } from './request-deadline.ts';
 import { type Reply, respondError } from './respond.ts';
-
-/** Why nobody waits any more. One for all: of a thousand watches that end at once each would capture a stack. */
-const over = new DOMException('This operation was aborted', 'AbortError');
 
 /** One request, what is known of it so far, and its end: answered, given up by its client, or over its time. */
 export class ServedRequest {
@@ -100,7 +98,8 @@ export class ServedRequest {
   /** From now on it is this user's. */
   become(user: User): ServerRequest {
     const { audit } = this;
-    this.reply.request = { ...this.reply.request, user, ...(audit ? { audit } : {}) };
+    const deadline = this.#deadline ? { deadlineMs: this.#startedAt + this.timeoutMs } : {};
+    this.reply.request = { ...this.reply.request, user, ...deadline, ...(audit ? { audit } : {}) };
     return this.reply.request;
   }
 
@@ -118,7 +117,7 @@ export class ServedRequest {
     if (!stream) response.once('finish', () => socket?.destroySoon());
     if (this.answering) response.end();
     else (stream ?? socket)?.destroy();
-    this.#gone.abort(over);
+    this.#gone.abort(clientGone);
   }
 
   [Symbol.dispose](): void {
@@ -159,7 +158,7 @@ export class ServedRequest {
     this.#late = true;
     if (this.answering) {
       cutOff(response);
-      this.#gone.abort(over);
+      this.#gone.abort(deadlineExceeded);
       return;
     }
     const error = new TimedOut();
@@ -171,11 +170,11 @@ export class ServedRequest {
     void respondError(error, this.reply).catch((cause: unknown) =>
       this.#parts.log.debug('a client did not hear that its time is over', { cause }),
     );
-    this.#gone.abort(over);
+    this.#gone.abort(deadlineExceeded);
   }
 
   #cutOff(): void {
     // Every response closes in the end, and an abort takes its time: only where there is work to give up.
-    if (!this.reply.response.writableEnded) this.#gone.abort(over);
+    if (!this.reply.response.writableEnded) this.#gone.abort(clientGone);
   }
 }

@@ -6,6 +6,7 @@ import { createGunzip } from 'node:zlib';
 import type { Clock } from '@berth/kit';
 import { frameBody } from '../http/frame-body.ts';
 import type { ClientRequest } from '../metrics/client-metrics.ts';
+import { isLate } from '../request-end.ts';
 import { CallError } from './call-error.ts';
 import { networkWords } from './network-words.ts';
 import { identityError } from './server-identity.ts';
@@ -83,7 +84,7 @@ export class HttpsCaller implements Disposable {
   async call(call: HttpsCall, signal: AbortSignal): Promise<HttpsAnswer> {
     const ended = new AbortController();
     const end = (why: string) => ended.abort(new CallError(why));
-    const cancel = () => end('context canceled');
+    const cancel = () => end(isLate(signal) ? 'context deadline exceeded' : 'context canceled');
     if (signal.aborted) cancel();
     signal.addEventListener('abort', cancel, { once: true });
     using _timer = this.#clock.schedule(call.timeoutMs, () =>

@@ -20,8 +20,9 @@ export interface WebhookPost {
   readonly config: WebhookClientConfig;
   /** The review, sent as JSON. */
   readonly review: object;
-  /** Told to the webhook in its query as well. */
   readonly timeoutSeconds: number;
+  /** The time that the webhook is told to have, in its query, where it is another. */
+  readonly toldSeconds?: number;
 }
 
 /** Sends reviews to webhooks of admission and conversion. */
@@ -35,14 +36,15 @@ export class WebhookClient {
   }
 
   /** The answered value. @throws CallError – no answer, none in time, none of success, or none that is JSON or YAML; words as client-go's. */
-  async post({ config, review, timeoutSeconds }: WebhookPost, signal: AbortSignal): Promise<unknown> {
-    const target = await this.#targetOf(config, timeoutSeconds);
+  async post(post: WebhookPost, signal: AbortSignal): Promise<unknown> {
+    const { config, review, timeoutSeconds, toldSeconds = timeoutSeconds } = post;
+    const target = await this.#targetOf(config, toldSeconds);
     return await postReview(this.#caller, { target, review, timeoutMs: timeoutSeconds * 1000 }, signal);
   }
 
-  async #targetOf({ url, service, caBundle }: WebhookClientConfig, timeoutSeconds: number): Promise<HttpsTarget> {
+  async #targetOf({ url, service, caBundle }: WebhookClientConfig, toldSeconds: number): Promise<HttpsTarget> {
     const ca = caBundle ? { ca: Buffer.from(caBundle, 'base64').toString() } : {};
-    const asked = (path: string) => askedPath(path, timeoutSeconds * 1000);
+    const asked = (path: string) => askedPath(path, toldSeconds * 1000);
     if (service) {
       const { namespace, name, path = '', port = 443 } = service;
       const serverName = `${name}.${namespace}.svc`;

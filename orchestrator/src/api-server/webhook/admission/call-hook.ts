@@ -53,7 +53,8 @@ export async function callHook(
   if (request.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') throw dryRunUnsupported(name);
   const { context, client, objects, mutating } = parts;
   const review = reviewOf(invocation, request, { objects, uid: context.rng.uuid() });
-  const post = { config: clientConfig, review: review.body, timeoutSeconds };
+  const toldSeconds = Math.min(timeoutSeconds, secondsLeft(request, context));
+  const post = { config: clientConfig, review: review.body, timeoutSeconds, toldSeconds };
   const posted = client.post(post, request.signal ?? never).then((answered) => answerOf(review, answered));
   const answer = await posted.catch((error: unknown) => {
     if (!(error instanceof CallError)) throw error;
@@ -66,6 +67,11 @@ export async function callHook(
   if (verdict.warnings.length > many || Object.keys(verdict.auditAnnotations).length > many) await breathe();
   if (!verdict.allowed) throw denial(name, verdict.result);
   return verdict;
+}
+
+/** A webhook is told no more time than the request has, in whole seconds; when that is over its signal ends the call. */
+function secondsLeft({ deadlineMs }: AdmissionRequest, { clock }: ServerContext): number {
+  return deadlineMs === undefined ? Number.POSITIVE_INFINITY : Math.ceil((deadlineMs - clock.monotonicMs()) / 1000);
 }
 
 function valid(read: () => Verdict): Verdict {

@@ -1,5 +1,6 @@
 import type { AdmissionRequest } from '../../admission/admission.ts';
 import type { HookCall, HookCallObserver } from '../../metrics/admission-metrics.ts';
+import { isLate } from '../../request-end.ts';
 import type { ServerContext } from '../../server-context.ts';
 import { CallError } from '../call-error.ts';
 import { WebhookDenial } from './denial.ts';
@@ -27,7 +28,8 @@ export async function observedCall<T>(
     return await call();
   } catch (error) {
     const ignored = invocation.hook.webhook.failurePolicy === 'Ignore';
-    outcome = failed(error, ignored, request.signal?.aborted === true);
+    const gone = request.signal?.aborted === true && !isLate(request.signal);
+    outcome = failed(error, ignored, gone);
     throw error;
   } finally {
     const { name } = invocation.hook.webhook;
