@@ -62,8 +62,10 @@ test('whatever is asked of a deprecated version is warned of, also what it does 
   expect(await asked('POST', `${foos}/a/status`)).toEqual([404, warning]);
   expect(await asked('PUT', foos)).toEqual([400, warning]);
   expect(await asked('PATCH', foos)).toEqual([400, warning]);
-  // What is no resource of the definition's is nobody's.
-  expect(await asked('GET', '/apis/samplecontroller.k8s.io/v1alpha1/no-such')).toEqual([404, undefined]);
+  // What is no resource of the definition's is nobody's, and what is of one outside of a namespace.
+  for (const path of ['no-such', 'foos/a', 'foos/a/status', 'foos/a/no-such'])
+    expect(await asked('GET', `/apis/samplecontroller.k8s.io/v1alpha1/${path}`)).toEqual([404, undefined]);
+  expect(await asked('GET', '/apis/samplecontroller.k8s.io/v1alpha1/watch/foos/a/no-such')).toEqual([404, warning]);
   await undefine();
 });
 
@@ -493,7 +495,7 @@ test('a path below watch/ watches custom objects, by any method, and what is not
   for (const method of ['GET', 'POST']) expect(await answer(method, 'watch/namespaces/default/foos/a/status')).toEqual([405, watch]);
   expect(await answer('POST', 'namespaces/default/foos/a/status')).toEqual([405, watch.replace('watch', 'create')]);
   expect(await answer('GET', 'namespaces/default/foos/a/none')).toEqual([404, 'foos.samplecontroller.k8s.io "a" not found']);
-  for (const [method, path] of [['POST', 'foos'], ['DELETE', 'foos'], ['GET', 'foos/a'], ['GET', 'namespaces/default/bars']] as const)
+  for (const [method, path] of [['POST', 'foos'], ['DELETE', 'foos'], ['GET', 'foos/a'], ['GET', 'foos/a/none'], ['GET', 'namespaces/default/bars']] as const)
     expect(await answer(method, path)).toEqual([404, '404 page not found\n']);
   await undefine();
 });

@@ -45,8 +45,8 @@ export function routeOf(registry: ResourceRegistry, method: string, path: string
   const asked = { registry, group, version, rest };
   if (rest[0] === 'watch' && rest.length > 1)
     return watchRoute({ ...asked, rest: rest.slice(1) }, method) ?? { type: 'other', segments };
-  const target = targetOf(asked);
-  if (!target || isNobodys(target, method)) return { type: 'other', segments };
+  const target = targetOf(asked, method);
+  if (!target) return { type: 'other', segments };
   const { definition, namespace, name, subresource } = target;
   return { type: 'resource', definition, verb: verbOf(target, method, query), namespace, name, subresource };
 }
@@ -60,8 +60,8 @@ interface ResourcePath {
 
 type Target = Pick<ResourceRoute, 'definition' | 'namespace' | 'name' | 'subresource'>;
 
-/** Undefined: nobody's, as are names that no custom resource has. @throws ApiError NotFound, MethodNotAllowed */
-function targetOf(path: ResourcePath): Target | undefined {
+/** Undefined: nobody's, as are names that no custom resource has. Without a method it asks for a watch. @throws ApiError NotFound, MethodNotAllowed */
+function targetOf(path: ResourcePath, method?: string): Target | undefined {
   const { registry, group, version, rest } = path;
   const inNamespace = rest[0] === 'namespaces' && rest.length >= 3 && !isNamespaceSubresource(registry, rest);
   const [plural = '', name = '', subresourceName, ...more] = inNamespace ? rest.slice(2) : rest;
@@ -69,6 +69,7 @@ function targetOf(path: ResourcePath): Target | undefined {
   const definition = registry.find(group, version, plural);
   if (!definition || (inNamespace && !definition.namespaced)) return noTarget(path, definition);
   if (definition.namespaced && !inNamespace && name !== '' && !definition.custom) throw notFoundPath();
+  if (method !== undefined && isNobodys({ definition, namespace, name }, method)) return undefined;
   const subresource =
     subresourceName === undefined ? undefined : definition.subresources.find((each) => each.name === subresourceName);
   if (subresourceName !== undefined && !subresource && definition.custom) throw notFound(definition, name);
@@ -83,14 +84,14 @@ function noTarget(path: ResourcePath, definition: ResourceDefinition | undefined
   const [first, ...below] = rest;
   if (first === 'proxy' && below.length > 0) {
     // Old clients' way, of which upstream's custom resources know the name.
-    const proxied = targetOf({ ...path, rest: below.slice(0, below[0] === 'namespaces' ? 4 : 2) });
-    if (proxied?.definition.custom && !isNobodys(proxied, 'POST')) throw notSupported(proxied.definition, 'proxy');
+    const proxied = targetOf({ ...path, rest: below.slice(0, below[0] === 'namespaces' ? 4 : 2) }, 'POST');
+    if (proxied?.definition.custom) throw notSupported(proxied.definition, 'proxy');
   }
   if (definition ? !definition.custom : registry.isBuiltIn(group, version)) throw notFoundPath();
 }
 
 /** Of all namespaces custom objects are listed and watched, and nothing else is served (apiextensions' crdHandler). */
-function isNobodys({ definition, namespace, name }: Target, method: string): boolean {
+function isNobodys({ definition, namespace, name }: Omit<Target, 'subresource'>, method: string): boolean {
   if (!definition.custom || !definition.namespaced || namespace !== '') return false;
   return name !== '' || (method !== 'GET' && method !== 'HEAD');
 }
