@@ -263,6 +263,42 @@ test('a Service of both families has slices of both, and Endpoints of its first;
   await s.until(async () => (await slices()) === 'IPv6 fd00::2');
 });
 
+// endpoints syncService, capacityAnnotationSetCorrectly; slices know no such limit.
+test('of more than 1,000 addresses Endpoints tell 1,000 and that these are not all, until they are again', async () => {
+  await using s = await scene();
+  const numbers = (count: number) => Array.from({ length: count }, (_, i) => i);
+  // Each port has a subset of its own, as each is missing in another pod: 26 of 39 addresses.
+  const portsBut = (missing: number) =>
+    numbers(26)
+      .filter((port) => port !== missing)
+      .map((port) => ({ name: `p${port}`, containerPort: 8000 + port }));
+  for (const i of numbers(40)) {
+    const containers = [{ name: 'c', image: 'i', ports: portsBut(i) }];
+    await s.pod(`pod-${i}`, { ip: `10.0.0.${i}`, ready: true, spec: { containers } });
+  }
+  await s.service({
+    selector: { app: 'x' },
+    ports: numbers(26).map((port) => ({ name: `p${port}`, port: 80 + port, targetPort: `p${port}` })),
+  });
+  const subsets = async () => (await s.endpoints())?.subsets?.map(({ addresses }) => addresses?.length) ?? [];
+  await s.until(async () => (await subsets()).length === 26);
+  expect((await subsets()).toSorted()).toEqual([25, ...Array(25).fill(39)]);
+  const capacity = 'endpoints.kubernetes.io/over-capacity';
+  const annotations = async () => (await s.endpoints())?.metadata.annotations;
+  expect(await annotations()).toEqual({ [capacity]: 'truncated' });
+  const inSlices = async () => (await s.slices()).flatMap(({ endpoints, ports }) => endpoints?.map(() => ports) ?? []);
+  await s.until(async () => (await inSlices()).flat().length === 26 * 39);
+  await s.client.patch(
+    resources.endpoints,
+    { namespace: 'default', name: 's' },
+    { type: 'merge', patch: { metadata: { annotations: { more: '1' } } } },
+  );
+  await s.client.delete(resources.pods, { namespace: 'default', name: 'pod-39' }, { gracePeriodSeconds: 0 });
+  await s.until(async () => (await annotations())?.[capacity] === undefined);
+  expect(await annotations()).toEqual({ more: '1' });
+  expect(await subsets()).toEqual(Array(26).fill(38));
+});
+
 test('an ended pod is no endpoint, and a Service that goes takes its Endpoints with it', async () => {
   await using s = await scene();
   await s.service({ selector: { app: 'x' }, ports: [{ port: 80 }] });

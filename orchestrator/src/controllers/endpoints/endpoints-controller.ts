@@ -17,10 +17,13 @@ import { endpointsOf, familiesOf, type ServiceEndpoint, selects } from './endpoi
 import { isOfElection } from './is-of-election.ts';
 import { planSlices } from './plan-slices.ts';
 import { subsetsOf } from './subsets.ts';
+import { truncatedSubsets } from './truncated-subsets.ts';
 
 /** Who its slices say that makes them. */
 export const managedBy = 'endpointslice-controller.k8s.io';
 const serviceLabel = 'kubernetes.io/service-name';
+/** That Endpoints do not tell all addresses. */
+const overCapacity = 'endpoints.kubernetes.io/over-capacity';
 
 /** Keeps Endpoints and EndpointSlices of every service with a selector, also where somebody deletes them. */
 export function startEndpointsController(deps: ControllerDeps, signal: AbortSignal): AsyncDisposable {
@@ -98,21 +101,26 @@ class EndpointsWriter {
     });
   }
 
-  async #writeEndpoints(service: Service, subsets: EndpointSubset[]): Promise<void> {
+  async #writeEndpoints(service: Service, all: EndpointSubset[]): Promise<void> {
     const labels = labelsOf(service, { 'endpoints.kubernetes.io/managed-by': 'endpoint-controller' });
     const present = this.#endpoints.get(keyOf(service));
+    const truncated = truncatedSubsets(all);
+    const subsets = truncated ?? all;
     const content = subsets.length > 0 ? { subsets } : {};
+    const { [overCapacity]: before, ...others } = present?.metadata.annotations ?? {};
+    const capacity = truncated ? 'truncated' : undefined;
+    const annotations = { ...others, ...(capacity ? { [overCapacity]: capacity } : {}) };
     if (!present) {
       const { name, namespace } = service.metadata as { name: string; namespace: string };
       await this.#deps.client.create(resources.endpoints, {
-        metadata: { name, namespace, labels },
+        metadata: { name, namespace, labels, annotations },
         ...content,
       } as Endpoints);
-    } else if (!semanticEqual([present.subsets, present.metadata.labels], [subsets, labels])) {
+    } else if (!semanticEqual([present.subsets, present.metadata.labels, before], [subsets, labels, capacity])) {
       const { subsets: _, ...rest } = present;
       await this.#deps.client.update(resources.endpoints, {
         ...rest,
-        metadata: { ...rest.metadata, labels },
+        metadata: { ...rest.metadata, labels, annotations },
         ...content,
       } as Endpoints);
     }
