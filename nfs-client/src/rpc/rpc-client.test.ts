@@ -1,5 +1,5 @@
 import { setTimeout as realSleep } from 'node:timers/promises';
-import { silentLogger, systemClock, systemRng } from '@berth/kit';
+import { FakeClock, silentLogger, systemClock, systemRng } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { type ReceivedCall, ScriptedServer } from '../testing/scripted-server.ts';
 import { authNone } from './credentials.ts';
@@ -100,9 +100,17 @@ test('a call waits for a server that restarts', async () => {
 
 test('a server that never answers is TIMEDOUT at the deadline, however often it was asked', async () => {
   await using server = await ScriptedServer.start(() => undefined);
-  await using client = clientOf(server.port, { timeoutMs: 300, stallMs: 60 });
-  await expect(echo(client, 1)).rejects.toMatchObject({ code: 'TIMEDOUT' });
-  expect(server.calls.length).toBeGreaterThan(1);
+  const clock = new FakeClock();
+  await using client = clientOf(server.port, { clock, timeoutMs: 3000, stallMs: 600 });
+  const outcome = expect(echo(client, 1)).rejects.toMatchObject({ code: 'TIMEDOUT' });
+  for (let asked = 1; asked < 4; asked++) {
+    await expect.poll(() => server.calls.length).toBe(asked);
+    // Stalled, and the wait before the next connection.
+    await clock.advance(600);
+    await clock.advance(250);
+  }
+  await clock.advance(450);
+  await outcome;
   expect(new Set(server.calls.map(({ xid }) => xid)).size).toBe(1);
 });
 

@@ -1,5 +1,5 @@
 import { setTimeout as realSleep } from 'node:timers/promises';
-import { silentLogger, systemClock, systemRng } from '@berth/kit';
+import { type Clock, FakeClock, silentLogger, systemClock, systemRng } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { statusNumber } from '../nfs-status.ts';
 import { nfsHandle } from '../protocol/nfs-handle.ts';
@@ -15,9 +15,10 @@ const signal = new AbortController().signal;
 const injected = { clock: systemClock, rng: systemRng, log: silentLogger };
 const putRootFhNumber = 24;
 
-function sessionOf(nfs: ScriptedNfs4, { timeoutMs = 20_000, stallMs = 20_000 } = {}) {
-  const rpc = new RpcClient({ host: '127.0.0.1', port: nfs.server.port, timeoutMs, stallMs, ...injected });
-  const retry = { clock: systemClock, rng: systemRng, timeoutMs };
+function sessionOf(nfs: ScriptedNfs4, { clock = systemClock as Clock, stallMs = 20_000 } = {}) {
+  const timeoutMs = 20_000;
+  const rpc = new RpcClient({ host: '127.0.0.1', port: nfs.server.port, timeoutMs, stallMs, ...injected, clock });
+  const retry = { clock, rng: systemRng, timeoutMs };
   const session = new Session4({ rpc, identity: { uid: 0, gid: 0 }, minorVersion: 1, retry, ...injected });
   const close = async () => {
     await session[Symbol.asyncDispose]();
@@ -115,8 +116,15 @@ test('DELAY of the SEQUENCE itself is asked again under the same sequence', asyn
 
 test('a lost reply is asked for again in the same slot under the same sequence', async () => {
   await using nfs = await ScriptedNfs4.start((compound) => compound.call.connection > 1 && ok(compound));
-  await using client = sessionOf(nfs, { stallMs: 250 });
-  await client.session.run([putRootFh], signal);
+  const clock = new FakeClock();
+  await using client = sessionOf(nfs, { clock, stallMs: 10_000 });
+  const answered = client.session.run([putRootFh], signal);
+  // RECLAIM_COMPLETE is the first.
+  await expect.poll(() => nfs.compounds.length).toBe(2);
+  // The stall, and the wait before the next connection.
+  await clock.advance(10_000);
+  await clock.advance(100);
+  await answered;
   expect(slots(nfs)).toEqual([
     [1, 0, 1],
     [1, 0, 2],
@@ -150,8 +158,12 @@ test('the slot of an aborted request is not used again before its reply', async 
 test('a session whose slots are lost is given back and replaced', async () => {
   await using nfs = await ScriptedNfs4.start((compound) => compound.session > 1 && ok(compound));
   nfs.slots = 1;
-  await using client = sessionOf(nfs, { timeoutMs: 500 });
-  await expect(client.session.run([putRootFh], signal)).rejects.toMatchObject({ code: 'TIMEDOUT' });
+  const clock = new FakeClock();
+  await using client = sessionOf(nfs, { clock, stallMs: 60_000 });
+  const lost = expect(client.session.run([putRootFh], signal)).rejects.toMatchObject({ code: 'TIMEDOUT' });
+  await expect.poll(() => nfs.compounds.length).toBe(2);
+  await clock.advance(20_000);
+  await lost;
   await client.session.run([putRootFh], signal);
   expect(nfs.created).toHaveLength(2);
   expect(nfs.destroyed).toEqual([1]);

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import { createServer as createHttp2Server, type ServerHttp2Stream } from 'node:http2';
 import type { AddressInfo } from 'node:net';
-import { FakeClock, systemClock } from '@berth/kit';
+import { FakeClock } from '@berth/kit';
 import type { Probe } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { FakeRuntime } from '../testing/fake-runtime.ts';
@@ -10,10 +10,11 @@ import { runProbe } from './run-probe.ts';
 
 const runtime = new FakeRuntime(new FakeClock()).port.runtime;
 
-function run(probe: Probe, port: number) {
+/** No time passes but that of `clock`. */
+function run(probe: Probe, port: number, clock = new FakeClock()) {
   const container = aContainer({ ports: [{ name: 'web', containerPort: port }] });
   const target = { container, containerId: 'none', podIp: '127.0.0.1' };
-  const tools = { runtime, clock: systemClock, userAgent: 'kube-probe/1.36' };
+  const tools = { runtime, clock, userAgent: 'kube-probe/1.36' };
   return runProbe(probe, target, tools, AbortSignal.timeout(30_000));
 }
 
@@ -83,8 +84,13 @@ test('a refused connection and an unknown port name are told apart', async () =>
 });
 
 test('a probe that gets no answer fails after its timeout', async () => {
-  using server = await listening(createServer(() => undefined));
-  expect(await run({ httpGet: { port: server.port, path: '/' }, timeoutSeconds: 0.05 }, server.port)).toMatchObject({
+  const asked = Promise.withResolvers<void>();
+  using server = await listening(createServer(() => asked.resolve()));
+  const clock = new FakeClock();
+  const probing = run({ httpGet: { port: server.port, path: '/' }, timeoutSeconds: 3 }, server.port, clock);
+  await asked.promise;
+  await clock.advance(3000);
+  expect(await probing).toMatchObject({
     result: 'failure',
     output: expect.stringContaining('context deadline exceeded (Client.Timeout exceeded while awaiting headers)'),
   });
@@ -109,13 +115,14 @@ test('a grpc probe reads the health service', async () => {
 
 test('a grpc probe tells why a service was not asked, or did not answer, in the words of kubelet', async () => {
   let trailers: Record<string, string> | undefined = { 'grpc-status': '12', 'grpc-message': 'unknown service 50%25' };
+  const clock = new FakeClock();
   const server = createHttp2Server();
   server.on('stream', (stream: ServerHttp2Stream) => {
-    if (trailers)
-      stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...trailers }, { endStream: true });
+    if (!trailers) void clock.advance(200);
+    else stream.respond({ ':status': 200, 'content-type': 'application/grpc', ...trailers }, { endStream: true });
   });
   const at = await listening(server as unknown as Server);
-  const probe = async () => (await run({ grpc: { port: at.port }, timeoutSeconds: 0.2 }, at.port)).output;
+  const probe = async () => (await run({ grpc: { port: at.port }, timeoutSeconds: 0.2 }, at.port, clock)).output;
   expect(await probe()).toBe(
     'error: this server does not implement the grpc health protocol (grpc.health.v1.Health): unknown service 50%',
   );
