@@ -35,5 +35,5 @@ export async function readInRoot(root: string, path: string, maxBytes: number): 
   const facts = await lstat(real).catch(() => undefined);
   if (!facts?.isFile() || facts.size > maxBytes) return undefined;
   await using file = await open(real, 'r');
-  return file.readFile('utf8');
+  return await file.readFile('utf8');
 }
