@@ -1,7 +1,6 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { ApiError, isAlreadyExists, type KubeObject } from '@berth/kube';
@@ -9,6 +8,7 @@ import { expect, test } from 'vitest';
 import { anAuthority, type Pair } from '../harness/api-server.ts';
 import { Berth, eventually, execute, findKubectl, sleep } from '../harness/berth.ts';
 import { EtcdCluster } from '../harness/etcd-cluster.ts';
+import { freePort } from '../harness/free-port.ts';
 import { webServerRecipe, writeDockerArchive } from '../harness/image-archive.ts';
 import { RetryingClient } from '../harness/retrying-client.ts';
 
@@ -200,15 +200,6 @@ async function apiServers(cluster: EtcdCluster, count: number, stack: AsyncDispo
   const first = await start();
   const others = Array.from({ length: count - 1 }, () => start(aDirectoryLike(first)));
   return [first, ...(await Promise.all(others))];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as { port: number };
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 const configMaps = '/api/v1/namespaces/default/configmaps';

@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
+import { freePort } from './free-port.ts';
 
 type Pair = readonly [near: Socket, far: Socket];
 
@@ -8,23 +10,23 @@ export class TcpProxy implements AsyncDisposable {
   readonly #pairs = new Set<Pair>();
   #server: Server | undefined;
   #isCut = false;
-  port = 0;
+  readonly port: number;
 
-  private constructor(to: { readonly port: number; readonly host: string }) {
+  private constructor(to: { readonly port: number; readonly host: string }, port: number) {
     this.#to = to;
+    this.port = port;
   }
 
   static async to(port: number, host = '127.0.0.1'): Promise<TcpProxy> {
-    const proxy = new TcpProxy({ port, host });
+    const proxy = new TcpProxy({ port, host }, await freePort());
     await proxy.open();
     return proxy;
   }
 
   async open(): Promise<void> {
-    const server = createServer((socket) => this.#take([socket, connect(this.#to)]));
+    const server = createServer((socket) => this.#take([socket, connect(this.#to)])).listen(this.port, '127.0.0.1');
     this.#server = server;
-    await new Promise<void>((resolve) => server.listen(this.port, '127.0.0.1', resolve));
-    this.port = (server.address() as { port: number }).port;
+    await once(server, 'listening');
   }
 
   async close(): Promise<void> {

@@ -1,16 +1,8 @@
 import { renameSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { driverFolder, startDriverProcess } from '../harness/driver-process.ts';
-
-async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as { port: number };
-  await new Promise((resolve) => server.close(resolve));
-  return port;
-}
+import { freePort } from '../harness/free-port.ts';
 
 test('the driver tells its calls by name and code, its pool, and whether it is well', async () => {
   using place = driverFolder();
