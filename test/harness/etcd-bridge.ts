@@ -19,7 +19,7 @@ function abandonedLinks(): string[] {
  */
 export class EtcdBridge implements Disposable {
   readonly #bridge = `${start}${process.pid.toString(36)}_${bridges++}`;
-  /** Of the part of 198.18.0.0/15, which is for tests of networks (RFC 2544). */
+  /** Of the first half of 198.18.0.0/15, which is for tests of networks (RFC 2544). */
   readonly #net = `198.18.${randomInt(1, 255)}`;
 
   readonly #links = new Set<string>();
@@ -49,8 +49,8 @@ export class EtcdBridge implements Disposable {
     const link = this.#link(index);
     this.#links.add(link);
     const inside = (...args: string[]) => within(child.pid as number, ...args);
-    // Of a member that was killed it may still be going.
-    for (let tries = 0; exists(link) && tries < 100; tries++) await new Promise((resolve) => setTimeout(resolve, 20));
+    // Of a member that was killed it may still be going: the kernel takes namespaces down in its own time.
+    for (; exists(link); remove(link)) await new Promise((resolve) => setTimeout(resolve, 20));
     ip('link', 'add', link, 'type', 'veth', 'peer', 'name', 'eth0', 'netns', String(child.pid));
     ip('link', 'set', link, 'master', this.#bridge, 'up');
     inside('addr', 'add', `${this.address(index)}/24`, 'dev', 'eth0');

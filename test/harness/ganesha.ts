@@ -52,9 +52,9 @@ export class Ganesha implements AsyncDisposable {
     own(folder);
     for (const name of ['export', 'secure', 'recovery']) mkdirSync(join(folder, name));
     writeFileSync(join(folder, 'ganesha.conf'), configuration(folder, hasGrace));
-    // 198.18.0.0/15 is for testing networks (RFC 2544): nobody's own.
-    const net = Math.floor(systemRng.next() * 2 ** 15) * 4;
-    const address = (last: number) => `198.${18 + (net >>> 16)}.${(net >>> 8) & 255}.${(net & 255) + last}`;
+    // 198.18.0.0/15 is for testing networks (RFC 2544): nobody's own. Its first half is etcd-bridge.ts's.
+    const net = Math.floor(systemRng.next() * 2 ** 14) * 4;
+    const address = (last: number) => `198.19.${net >>> 8}.${(net & 255) + last}`;
     const arguments_ = ['-n', '-m', 'sh', '-c', holderScript, 'sh', address(2), tmpdir()];
     const holder = spawn('unshare', arguments_, { stdio: 'ignore', detached: true });
     const ganesha = new Ganesha(folder, holder, address(2));
