@@ -1,16 +1,24 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { readFileSync, readlinkSync, writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { startDriverProcess } from '../harness/driver-process.ts';
 import { createImage, imageFolder, useImage } from '../harness/image-driver.ts';
 
-/** A process with a mount namespace of its own, whose mounts do not go with ours. */
-async function otherNamespace() {
-  const child = spawn('unshare', ['-m', '--propagation', 'private', 'sleep', 'infinity'], { stdio: 'ignore' });
-  const namespaceOf = (pid: string) => readlinkSync(`/proc/${pid}/ns/mnt`);
-  await expect.poll(() => namespaceOf(String(child.pid))).not.toBe(namespaceOf('self'));
+/** Mounts of tests that run beside this one are theirs alone: kept here, they could not be taken away there. */
+const keepOnly = `
+for point in $(cut -d ' ' -f 5 /proc/self/mountinfo); do
+  case $point in "$0"/*) ;; "$1"/*) umount -l "$point" 2>/dev/null; esac
+done
+exec sleep infinity`;
+
+/** A process with a mount namespace of its own, where what is mounted below the folder does not go with ours. */
+async function otherNamespace(folder: string) {
+  const command = ['-m', '--propagation', 'private', 'sh', '-c', keepOnly, folder, tmpdir()];
+  const child = spawn('unshare', command, { stdio: 'ignore' });
+  await expect.poll(() => readFileSync(`/proc/${child.pid}/comm`, 'utf8')).toBe('sleep\n');
   return {
     pid: child.pid,
     [Symbol.asyncDispose]: async () => {
@@ -30,7 +38,7 @@ for (const fsType of ['ext4', 'xfs', 'btrfs']) {
     const first = await useImage(driver, volumeId, { folder: place.folder, access });
     writeFileSync(join(first.targetPath, 'file'), 'kept');
     {
-      await using _other = await otherNamespace();
+      await using _other = await otherNamespace(place.folder);
       await first.release();
       const second = await useImage(driver, volumeId, { folder: place.folder, access });
       expect(readFileSync(join(second.targetPath, 'file'), 'utf8')).toBe('kept');
@@ -52,7 +60,7 @@ test('DeleteVolume of a volume that another mount namespace still has mounted sa
   const volumeId = await createImage(driver, 'v', { access });
   const use = await useImage(driver, volumeId, { folder: place.folder, access });
   {
-    await using other = await otherNamespace();
+    await using other = await otherNamespace(place.folder);
     await use.release();
     await expect(driver.controller.DeleteVolume({ volumeId })).rejects.toMatchObject({
       code: 'FAILED_PRECONDITION',

@@ -338,7 +338,7 @@ test('staging waits for who still holds a device that is about to go, and names 
   closeSync(holder);
   use = await staging;
   await use.release();
-  expect(place.loops()).toEqual([]);
+  await expect.poll(place.loops).toEqual([]);
 });
 
 test('an image that is being copied is not staged before that has ended', async () => {
@@ -402,7 +402,7 @@ test('32 volumes made, staged, snapshotted and removed at once do not meet, and 
   const failures = results.flatMap((result) => (result.status === 'rejected' ? [result.reason.code] : []));
   expect(new Set([...failures, 'ABORTED'])).toEqual(new Set(['ABORTED']));
   expect(readdirSync(join(place.pool, 'images'))).toHaveLength(1);
-  expect(place.loops()).toEqual([]);
+  await expect.poll(place.loops).toEqual([]);
 });
 
 test('a mkfs that was killed is begun again, and a filesystem that was not unmounted is checked', async () => {

@@ -48,7 +48,7 @@ for (const [what, flags, poolFs] of classes) {
     expect(exitCode).toBe(0);
     expect(readdirSync(mountDir)).toEqual([]);
     expect(place.mounts().filter(({ mountPoint }) => mountPoint !== place.pool)).toEqual([]);
-    expect(place.loops()).toEqual([]);
+    await expect.poll(place.loops).toEqual([]);
     for (const folder of ['volumes', 'images', 'snapshots', 'image-snapshots', 'subvolumes', 'subvolume-snapshots'].map(
       (name) => join(place.pool, name),
     ))
