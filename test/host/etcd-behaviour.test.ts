@@ -8,7 +8,7 @@ import { runCompactor } from '../../orchestrator/src/store/etcd/compactor.ts';
 import { EtcdClient } from '../../orchestrator/src/store/etcd/etcd-client.ts';
 import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint.ts';
 import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
-import type { KeyValue, StoreEvent } from '../../orchestrator/src/store/store.ts';
+import type { KeyValue } from '../../orchestrator/src/store/store.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { EtcdCluster, isUncertain } from '../harness/etcd-cluster.ts';
 import { TcpProxy } from '../harness/tcp-proxy.ts';
@@ -39,6 +39,11 @@ async function raw(endpoints = cluster.endpoints) {
     },
     [Symbol.dispose]: () => connection[Symbol.dispose](),
   };
+}
+
+/** A write that may be made again, until it is known to be made. */
+async function surely(write: () => Promise<unknown>): Promise<unknown> {
+  return await write().catch((error: unknown) => (isUncertain(error) ? surely(write) : Promise.reject(error)));
 }
 
 test('objects are where kube-apiserver has them, as JSON that says what it is', async () => {
@@ -173,11 +178,7 @@ test('stores of different prefixes do not see each other', async () => {
 test('after much work, and after a start that reads much, values come together in memory', async () => {
   await using writer = await open('/packed');
   const keys = Array.from({ length: 1100 }, (_, i) => `/registry/a/${i}`);
-  const write = async (key: string): Promise<unknown> => {
-    const written = writer.write({ key, value: bytes(`value of ${key}`) });
-    return await written.catch((error: unknown) => (isUncertain(error) ? write(key) : Promise.reject(error)));
-  };
-  await Promise.all(keys.map(write));
+  await Promise.all(keys.map((key) => surely(() => writer.write({ key, value: bytes(`value of ${key}`) }))));
   await using reader = await open('/packed');
   for (const store of [writer, reader]) {
     let items: readonly KeyValue[] = [];
@@ -196,23 +197,30 @@ test('after much work, and after a start that reads much, values come together i
 test('keys with a time to live share leases, end by themselves, and stay when they are written without', async () => {
   using etcd = await raw();
   await using store = await open('/leases');
+  let writes = 0;
   const many = Array.from({ length: 1500 }, (_, i) =>
-    store.write({ key: `/registry/events/${i}`, value: bytes('e'), ttlSeconds: 3600 }),
+    surely(() => {
+      writes++;
+      return store.write({ key: `/registry/events/${i}`, value: bytes('e'), ttlSeconds: 3600 });
+    }),
   );
   await Promise.all(many);
   // A grant that was slow is asked for again, and one of the two carries nothing.
   const { kvs } = await etcd.kv.Range({ key: bytes('/leases/events/'), rangeEnd: bytes('/leases/events0') });
   expect(kvs).toHaveLength(many.length);
-  expect(new Set(kvs.map(({ lease }) => lease)).size).toBe(2);
+  const leases = new Set(kvs.map(({ lease }) => lease)).size;
+  expect([leases > 1, leases <= Math.ceil(writes / 1000)]).toEqual([true, true]);
+  const { revision } = store;
   for (const key of ['/registry/events/short', '/registry/events/kept'])
-    await store.write({ key, value: bytes('e'), ttlSeconds: 1 });
-  await store.write({ key: '/registry/events/kept', value: bytes('e') });
-  const gone: StoreEvent[] = [];
-  for await (const batch of store.watch('/registry/events/short', store.revision, AbortSignal.timeout(60_000))) {
-    gone.push(...batch);
-    break;
+    await surely(() => store.write({ key, value: bytes('e'), ttlSeconds: 1 }));
+  await surely(() => store.write({ key: '/registry/events/kept', value: bytes('e') }));
+  // From before it was written: it may have ended already.
+  const types: string[] = [];
+  for await (const batch of store.watch('/registry/events/short', revision, AbortSignal.timeout(60_000))) {
+    types.push(...batch.map(({ type }) => type));
+    if (types.includes('delete')) break;
   }
-  expect(gone).toMatchObject([{ type: 'delete', item: { key: '/registry/events/short' } }]);
+  expect([...new Set(types)]).toEqual(['put', 'delete']);
   expect(await store.get('/registry/events/kept')).toBeDefined();
   expect(await store.get('/registry/events/7')).toBeDefined();
 });

@@ -11,6 +11,8 @@ import { TcpProxy } from '../harness/tcp-proxy.ts';
 
 const programs = { '3.4': debianEtcd, ...(newerEtcd() ? { '3.6': newerEtcd() as string } : {}) };
 const members = 3;
+/** A history of fewer says little; how long they take is the machine's matter. */
+const leastWrites = 100;
 /** Another one tries other moments. */
 const seed = Number(process.env['BERTH_SEED'] ?? 11);
 
@@ -72,6 +74,7 @@ async function survives(
   workload.start(6, 5);
   await systemClock.sleep(500);
   await happen(cluster, rng, ways);
+  while (workload.count <= leastWrites) await systemClock.sleep(20);
   await workload.stop();
 
   const history = await etcdHistory(cluster.endpoints[0]!, thingsPrefix);
@@ -79,7 +82,6 @@ async function survives(
   await expect.poll(() => watchers.map(({ revision }) => revision)).toEqual(watchers.map(() => newest));
   await Promise.all(watchers.map((watcher) => watcher.stop()));
   expect([...workload.problems, ...watchers.flatMap(({ problems }) => problems)]).toEqual([]);
-  expect(workload.count).toBeGreaterThan(100);
   const there = new Set(history.map((told) => JSON.stringify(told)));
   expect(workload.acknowledged().filter((told) => !there.has(JSON.stringify(told)))).toEqual([]);
   for (const { told } of watchers) expect(told).toEqual(history);
