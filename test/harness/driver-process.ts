@@ -88,8 +88,13 @@ export async function startProgram(folder: string, options: ProgramOptions): Pro
     log += text;
   });
   const exited = once(child, 'exit');
-  await Promise.race([waitFor(() => log.includes('serving') || child.exitCode !== null), exited]);
-  if (child.exitCode !== null) throw new Error(`csi-driver exited with ${child.exitCode}: ${log}`);
+  const isOver = () => child.exitCode !== null || child.signalCode !== null;
+  await Promise.race([waitFor(() => log.includes('serving') || isOver()), exited]);
+  if (child.exitCode !== null) {
+    // What it told may come behind its end.
+    if (!child.stderr.readableEnded) await once(child.stderr, 'end');
+    throw new Error(`csi-driver exited with ${child.exitCode}: ${log}`);
+  }
   const connection = new GrpcConnection(endpoint);
   const stop = async (signal: NodeJS.Signals) => {
     connection[Symbol.dispose]();
@@ -102,8 +107,7 @@ export async function startProgram(folder: string, options: ProgramOptions): Pro
     ...services(connection),
     log: () => log,
     kill: () => stop('SIGKILL'),
-    [Symbol.asyncDispose]: () =>
-      child.exitCode === null && child.signalCode === null ? stop('SIGTERM') : Promise.resolve(),
+    [Symbol.asyncDispose]: () => (isOver() ? Promise.resolve() : stop('SIGTERM')),
   };
 }
 

@@ -1,4 +1,5 @@
 import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { closeSync, fsyncSync, openSync, readdirSync, readFileSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
@@ -35,12 +36,18 @@ function pairWriter(paths: readonly string[]) {
   };
 }
 
-/** Writes a rising number into the first file, then into the second, in a process that stands still with the filesystem. */
-function childWriter(folder: string, files: readonly [string, string]): Disposable {
-  const put = (name: string) => `printf %08d $i | dd of=${name} conv=notrunc,fsync`;
-  const script = `i=0; while :; do i=$((i+1)); ${files.map(put).join('; ')}; done`;
-  const child = spawn('sh', ['-c', script], { cwd: folder, stdio: 'ignore' });
-  return { [Symbol.dispose]: () => void child.kill('SIGKILL') };
+/** Writes a rising number into the first file, then into the second, in a process that stands still with the filesystem; of a disposed one nothing holds that any more. */
+function childWriter(folder: string, files: readonly [string, string]): AsyncDisposable {
+  const script = `const fs = require('fs'); const files = process.argv.slice(1).map((name) => fs.openSync(name, 'r+'));
+    for (let i = 1; ; i++) for (const fd of files) { fs.writeSync(fd, String(i).padStart(8, '0'), 0); fs.fsyncSync(fd); }`;
+  const child = spawn(process.execPath, ['-e', script, ...files], { cwd: folder, stdio: 'ignore' });
+  const ended = once(child, 'exit');
+  return {
+    [Symbol.asyncDispose]: async () => {
+      child.kill('SIGKILL');
+      await ended;
+    },
+  };
 }
 
 function numberIn(image: string, file: string): number {
@@ -161,7 +168,7 @@ test('snapshots and a clone of a volume in use at once are of one moment, each: 
   fill('late', 1);
   const ids: string[] = [];
   {
-    using _writer = childWriter(use.targetPath, ['early', 'late']);
+    await using _writer = childWriter(use.targetPath, ['early', 'late']);
     const number = () => Number(readFileSync(join(use.targetPath, 'late')).toString('latin1', 0, 8));
     await expect.poll(number).toBeGreaterThan(0);
     const source = { volume: { volumeId } };

@@ -243,7 +243,7 @@ test('a container that swaps a directory and a link to / all the time never gets
   try {
     await h.until(() => existsSync(join(root, 'real')), 'the attack');
     const outcomes = { refused: 0, given: 0 };
-    for (let i = 0; i < 3000; i++) {
+    for (let i = 0; i < 3000 || Math.min(outcomes.refused, outcomes.given) === 0; i++) {
       const given = await h.manager.containerVolumes(pod, 'c').catch(() => undefined);
       outcomes[given ? 'given' : 'refused']++;
       if (!given) continue;
@@ -251,7 +251,6 @@ test('a container that swaps a directory and a link to / all the time never gets
       expect([ino, dev]).not.toEqual([statSync('/etc').ino, statSync('/etc').dev]);
       expect(mountsOf(h).at(-1)!.root).toContain('kubernetes.io~empty-dir/d/');
     }
-    expect(Math.min(outcomes.refused, outcomes.given)).toBeGreaterThan(0);
     expect(attacker.exitCode).toBe(null);
   } finally {
     attacker.kill('SIGKILL');
