@@ -3,15 +3,20 @@ import { qosClass } from '../api-server/resources/core/pod/qos.ts';
 
 /** Whether a quota is about this object: its scopes narrow pods and claims (quota/v1/evaluator/core podMatchesScopeFunc, pvcMatchesScopeFunc). */
 export function isInScope(spec: ResourceQuotaSpec, plural: string, object: object): boolean {
-  const wanted: ScopedResourceSelectorRequirement[] = [
-    ...(spec.scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
-    ...(spec.scopeSelector?.matchExpressions ?? []),
+  return scopesOf(spec).every((scope) => isOfScope(scope, plural, object));
+}
+
+export function scopesOf({ scopes, scopeSelector }: ResourceQuotaSpec): ScopedResourceSelectorRequirement[] {
+  return [
+    ...(scopes ?? []).map((scopeName) => ({ scopeName, operator: 'Exists' })),
+    ...(scopeSelector?.matchExpressions ?? []),
   ];
-  if (wanted.length === 0) return true;
-  if (plural === 'pods') return wanted.every((scope) => podMatches(scope, object as Pod));
-  return (
-    plural === 'persistentvolumeclaims' && wanted.every((scope) => claimMatches(scope, object as PersistentVolumeClaim))
-  );
+}
+
+/** Nothing but pods and claims is of any. */
+export function isOfScope(scope: ScopedResourceSelectorRequirement, plural: string, object: object): boolean {
+  if (plural === 'pods') return podMatches(scope, object as Pod);
+  return plural === 'persistentvolumeclaims' && claimMatches(scope, object as PersistentVolumeClaim);
 }
 
 /** A claim on its way from one class to another is of both. */

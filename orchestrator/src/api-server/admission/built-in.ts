@@ -1,4 +1,5 @@
 import type { Authorization } from '../authorization/authorization.ts';
+import { yamlValue } from '../decoding/yaml-work.ts';
 import type { HookCallObserver } from '../metrics/admission-metrics.ts';
 import type { AdmissionSteps } from '../metrics/admission-steps.ts';
 import type { PodSecurityObserver } from '../metrics/pod-security-metrics.ts';
@@ -24,6 +25,7 @@ import { eventRateLimit } from './event-rate-limit/event-rate-limit.ts';
 import { extendedResourceToleration } from './extended-resource-toleration.ts';
 import { limitPodHardAntiAffinityTopology } from './limit-anti-affinity.ts';
 import { limitChecks, limitDefaults } from './limits/limit-ranger.ts';
+import { limitedResourcesOf } from './limits/quota-configuration.ts';
 import { resourceQuota } from './limits/resource-quota.ts';
 import { AdmissionLookup } from './lookup.ts';
 import { namespaceLifecycle } from './namespace-lifecycle.ts';
@@ -115,6 +117,10 @@ function pluginTable(
   const authorizer = () => authorization().authorizer;
   const restriction = nodeRestriction(lookup, authorizer);
   const told = configurationOf(plugins);
+  const toldOf = (name: AdmissionPluginName) => {
+    const text = told.get(name);
+    return text === undefined ? undefined : yamlValue(text);
+  };
   return {
     AlwaysAdmit: {},
     NamespaceAutoProvision: { mutate: namespaceAutoProvision(lookup, context) },
@@ -136,16 +142,16 @@ function pluginTable(
     PodSecurity: {
       validate: podSecurity(lookup, {
         clock: context.clock,
-        configuration: securityConfigurationOf(told.get('PodSecurity')),
+        configuration: securityConfigurationOf(toldOf('PodSecurity')),
         metrics: podMetrics,
       }),
     },
-    PodNodeSelector: podNodeSelector(lookup, told.get('PodNodeSelector')),
+    PodNodeSelector: podNodeSelector(lookup, toldOf('PodNodeSelector')),
     Priority: { mutate: priority(lookup) },
     DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
-    PodTolerationRestriction: podTolerationRestriction(lookup, told.get('PodTolerationRestriction')),
+    PodTolerationRestriction: podTolerationRestriction(lookup, toldOf('PodTolerationRestriction')),
     EventRateLimit: isOn('EventRateLimit', plugins)
-      ? { validate: eventRateLimit(context.clock, eventLimitsOf(told.get('EventRateLimit'))) }
+      ? { validate: eventRateLimit(context.clock, eventLimitsOf(toldOf('EventRateLimit'))) }
       : {},
     ExtendedResourceToleration: { mutate: extendedResourceToleration },
     DefaultStorageClass: { mutate: defaultStorageClass(lookup) },
@@ -174,7 +180,7 @@ function pluginTable(
     ValidatingAdmissionPolicy: { validate: policies.validate },
     ValidatingAdmissionWebhook: { validate: webhooks.validate },
     // Last, as upstream has it: what another rule refuses is not counted.
-    ResourceQuota: { validate: resourceQuota(context) },
+    ResourceQuota: { validate: resourceQuota(context, limitedResourcesOf(told.get('ResourceQuota'))) },
     AlwaysDeny: { mutate: alwaysDeny, delete: alwaysDeny, validate: alwaysDeny },
   };
 }
@@ -184,13 +190,14 @@ const configurable: readonly string[] = [
   'PodNodeSelector',
   'PodSecurity',
   'PodTolerationRestriction',
+  'ResourceQuota',
 ];
 
 /** @throws RangeError – a plugin is told what it would not heed. */
 function configurationOf({ configFile }: PluginChoice): AdmissionConfiguration {
-  const configuration = configFile === undefined ? new Map<string, unknown>() : loadAdmissionConfiguration(configFile);
-  for (const [name, value] of configuration)
-    if (value !== undefined && !configurable.includes(name))
+  const configuration = configFile === undefined ? new Map<string, string>() : loadAdmissionConfiguration(configFile);
+  for (const name of configuration.keys())
+    if (!configurable.includes(name))
       throw new RangeError(`--admission-control-config-file: ${name} has no configuration here`);
   return configuration;
 }

@@ -9,6 +9,8 @@ export interface ConfigurationForm {
   readonly kind: string;
   /** Of the group. */
   readonly versions: readonly string[];
+  /** What it was called elsewhere, and is still read as. */
+  readonly formerly?: readonly { readonly apiVersion: string; readonly kind: string }[];
   readonly schema: (version: string) => ObjectSchema;
   /** Errors do not quote it. */
   readonly hasSecrets?: true;
@@ -21,7 +23,7 @@ export interface ConfigurationForm {
  */
 export function readConfiguration(
   text: string,
-  { kind, versions, schema, hasSecrets }: ConfigurationForm,
+  { kind, versions, formerly = [], schema, hasSecrets }: ConfigurationForm,
 ): Record<string, unknown> {
   const { value, repeated } = readDocument(text);
   if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(notAnObject(value));
@@ -34,9 +36,10 @@ export function readConfiguration(
     ['apiVersion', apiVersion],
   ])
     if (there === '') throw new Error(`Object '${name}' is missing in '${hasSecrets ? 'REDACTED' : text}'`);
-  const version = versions.find((one) => apiVersion === `${group}/${one}`);
-  if (version === undefined || given !== kind) throw new Error(notRegistered(given, apiVersion));
-  const { object, unknownFields } = decodeObject(schema(version), value);
+  const known = [...versions.map((version) => ({ apiVersion: `${group}/${version}`, kind })), ...formerly];
+  const isKnown = known.some((one) => one.apiVersion === apiVersion && one.kind === given);
+  if (!isKnown) throw new Error(notRegistered(given, apiVersion));
+  const { object, unknownFields } = decodeObject(schema(apiVersion.slice(apiVersion.indexOf('/') + 1)), value);
   const problems = [
     ...(repeated.length > 0 ? [unmarshalErrors(repeated)] : []),
     ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),

@@ -1,10 +1,33 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { type KubeObject, resources } from '@berth/kube';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { aConfigMap, aPod, aServer } from '../../server.test-harness.ts';
+import type { ServerContext } from '../../server-context.ts';
+import type { StoredObject } from '../../stored-object.ts';
+import type { AdmissionRequest } from '../admission.ts';
+import { resourceQuota } from './resource-quota.ts';
 
-/** A server with a quota whose status the controller has begun. */
-async function withQuota(hard: Record<string, string>, spec: object = {}) {
-  const s = await aServer();
+/** A server whose plugin is told this. */
+async function configured(configuration: object) {
+  const folder = mkdtempSync(join(tmpdir(), 'berth-quota-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const head = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AdmissionConfiguration' };
+  const configFile = join(folder, 'admission.yaml');
+  writeFileSync(configFile, JSON.stringify({ ...head, plugins: [{ name: 'ResourceQuota', configuration }] }));
+  return aServer({ admissionPlugins: { enable: [], disable: [], configFile } });
+}
+
+const limiting = (...limitedResources: object[]) => ({
+  apiVersion: 'apiserver.config.k8s.io/v1',
+  kind: 'ResourceQuotaConfiguration',
+  limitedResources,
+});
+
+/** With a quota whose status the controller has begun. */
+async function withQuota(hard: Record<string, string>, spec: object = {}, server = aServer()) {
+  const s = await server;
   const metadata = { name: 'q', namespace: 'default' };
   const quota = await s.client.create(resources.resourcequotas, { metadata, spec: { hard, ...spec } } as never);
   const used = Object.fromEntries(Object.keys(hard).map((name) => [name, '0']));
@@ -162,4 +185,98 @@ test('a new quota limits nothing before its status says so; what that says to be
   await expect(s.client.create(resources.configmaps, aConfigMap('c'))).rejects.toThrow(
     'configmaps "c" is forbidden: status unknown for quota: new, resources: configmaps',
   );
+});
+
+/** apiserver's CheckRequest; a real one answers the same. */
+test('what the server limits by itself is had only where a quota is about it', async () => {
+  const server = configured(
+    limiting({ resource: 'persistentvolumeclaims', matchContains: ['.storageclass.storage.k8s.io/requests.storage'] }),
+  );
+  const fast = 'fast.storageclass.storage.k8s.io/requests.storage';
+  await using s = await withQuota({ [fast]: '5Gi' }, {}, server);
+  await s.client.create(resources.persistentvolumeclaims, claim('a', '1Gi'));
+  await expect(s.client.create(resources.persistentvolumeclaims, claim('b', '1Gi', 'slow'))).rejects.toMatchObject({
+    code: 'Forbidden',
+    message:
+      'persistentvolumeclaims "b" is forbidden: insufficient quota to consume: slow.storageclass.storage.k8s.io/requests.storage',
+  });
+  await s.client.create(resources.configmaps, aConfigMap('c'));
+  await s.client.create(resources.namespaces, { metadata: { name: 'bare' } });
+  const elsewhere = { ...claim('a', '1Gi'), metadata: { name: 'a', namespace: 'bare' } };
+  await expect(s.client.create(resources.persistentvolumeclaims, elsewhere)).rejects.toThrow(
+    `persistentvolumeclaims "a" is forbidden: insufficient quota to consume: ${fast}`,
+  );
+  await s.client.delete(resources.resourcequotas, { namespace: 'default', name: 'q' });
+  const labels = { metadata: { labels: { still: 'there' } } };
+  const own = { namespace: 'default', name: 'a' };
+  await s.client.patch(resources.persistentvolumeclaims, own, { type: 'merge', patch: labels });
+});
+
+test('pods of a scope that the server limits need a quota with that scope', async () => {
+  const scope = { scopeName: 'PriorityClass', operator: 'In', values: ['system-node-critical', 'other'] };
+  const server = configured(limiting({ resource: 'pods', matchScopes: [scope] }));
+  await using s = await withQuota({ pods: '5' }, {}, server);
+  await s.client.create(resources.pods, pod('plain'));
+  const critical = { priorityClassName: 'system-node-critical' };
+  await expect(s.client.create(resources.pods, pod('a', undefined, critical))).rejects.toMatchObject({
+    code: 'Unknown',
+    message: 'insufficient quota to match these scopes: [{PriorityClass In [system-node-critical other]}]',
+  });
+  await s.client.create(resources.resourcequotas, {
+    metadata: { name: 'critical', namespace: 'default' },
+    spec: { scopeSelector: { matchExpressions: [{ scopeName: 'PriorityClass', operator: 'Exists' }] } },
+  });
+  await s.client.create(resources.pods, pod('a', undefined, critical));
+});
+
+test.each([
+  [limiting({ matchContains: ['cpu'] }), 'limitedResources[0].resource: Required value'],
+  [
+    { apiVersion: 'resourcequota.admission.k8s.io/v1beta1', kind: 'Configuration', limitedResources: [{}, {}] },
+    '[limitedResources[0].resource: Required value, limitedResources[1].resource: Required value]',
+  ],
+  [
+    limiting({ resource: 'pods', matchContains: 'cpu' }),
+    'json: cannot unmarshal string into Go struct field LimitedResource.limitedResources.matchContains of type []string',
+  ],
+  [
+    limiting({ resource: 'pods', matchScopes: [{ scopeName: 5 }] }),
+    'json: cannot unmarshal number into Go struct field ScopedResourceSelectorRequirement.limitedResources.matchScopes.scopeName of type v1.ResourceQuotaScope',
+  ],
+  [
+    { ...limiting({ resource: 'pods', matchcontains: ['cpu'] }), foo: 1 },
+    'strict decoding error: unknown field "foo", unknown field "limitedResources[0].matchcontains"',
+  ],
+  [{ limitedResources: [] }, `Object 'Kind' is missing in '{"limitedResources":[]}'`],
+  [
+    { ...limiting(), kind: 'Foo' },
+    'no kind "Foo" is registered for version "apiserver.config.k8s.io/v1" in scheme "pkg/runtime/scheme.go:111"',
+  ],
+])('a server that is told %j does not start', async (configuration, why) => {
+  await expect(configured(configuration)).rejects.toThrow(`couldn't init admission plugin "ResourceQuota": ${why}`);
+});
+
+test('a quota that was written is not charged again because another was changed at the same time', async () => {
+  const quota = (name: string) => ({
+    object: { metadata: { name }, status: { hard: { configmaps: '9' }, used: { configmaps: '0' } } },
+  });
+  const stored = new Map(['a', 'b'].map((name) => [name, quota(name)]));
+  let refusals = 1;
+  const storage = {
+    mayHaveAny: () => true,
+    range: async () => ({ objects: [...stored.values()] }),
+    replace: async (_: StoredObject, next: ReturnType<typeof quota>['object']) => {
+      if (next.metadata.name === 'b' && refusals-- > 0) return undefined;
+      stored.set(next.metadata.name, { object: next });
+      return next;
+    },
+  };
+  const context = { storageOf: () => storage } as unknown as ServerContext;
+  const definition = { group: '', plural: 'configmaps', namespaced: true, stored: true };
+  const request = { definition, operation: 'create', subresource: '', namespace: 'n', name: 'c', object: {} };
+  await resourceQuota(context, [])(request as unknown as AdmissionRequest);
+  expect([...stored.values()].map(({ object }) => object.status.used)).toEqual([
+    { configmaps: '1' },
+    { configmaps: '1' },
+  ]);
 });
