@@ -1,4 +1,4 @@
-import { createLogger, httpAddress, type LogLevel, logLevels, messageOf } from '@berth/kit';
+import { addHelpCommands, createLogger, httpAddress, type LogLevel, logLevels, messageOf } from '@berth/kit';
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import { parsePools } from './backend/pool-options.ts';
 import { reportFormats } from './rebuild/print-report.ts';
@@ -53,6 +53,8 @@ Examples:
   csi-driver recover --pool /var/lib/berth/pool --nfs nas.example.com:/export
 `;
 
+const moreHelp = 'csi-driver --help shows the flags, with examples';
+
 const poolHelp =
   'directory that holds the catalog and the volumes; or, repeated, ' +
   'NAME=DIR[,backend=A|B][,limit=SIZE][,overcommit=RATIO][,mount=required|MOUNTPOINT], the first with the catalog. With mount= it is ' +
@@ -82,8 +84,10 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     .option('--until-stdin-closes', 'end when standard input closes, as it does when the parent process dies')
     .addOption(new Option('--log-level <level>', 'least level to log').choices(logLevels).default('info'))
     .addOption(new Option('--log-format <format>', 'form of log lines').choices(['text', 'json']).default('text'))
+    .version(`csi-driver ${version}`, '--version', 'print the version')
     .addHelpText('after', examples)
     .exitOverride()
+    .showHelpAfterError(moreHelp)
     .configureOutput({
       writeOut: terminal.out,
       writeErr: (text) => terminal.err(text.replace(/^error: /, 'csi-driver: ')),
@@ -117,6 +121,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
       const { runNfsMount } = await import('./nfs-mount-command.ts');
       ended = await runNfsMount({ folder, key, request }, terminal);
     });
+  addHelpCommands(program);
   try {
     await program.parseAsync(argv, { from: 'user' });
     return ended;
@@ -129,7 +134,7 @@ function exitCodeOf(error: unknown, terminal: Terminal): number {
   if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2;
   terminal.err(`csi-driver: ${messageOf(error)}\n`);
   const usage = error instanceof RangeError || (error instanceof StartError && error.code === 'Usage');
-  if (usage) terminal.err('csi-driver --help shows the flags, with examples\n');
+  if (usage) terminal.err(`${moreHelp}\n`);
   return usage ? 2 : 1;
 }
 

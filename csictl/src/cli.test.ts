@@ -156,8 +156,14 @@ const failures: [what: string, argv: string[], exitCode: number, err: RegExp][] 
     /^csictl: kubelet directory \/nonexistent: not found \(NOT_FOUND\)\nhint: .*--kubelet-dir DIR/,
   ],
   ['an unknown command', ['volume'], 2, /csictl: unknown command 'volume'/],
-  ['help for an unknown command', ['help', 'volume'], 2, /^csictl: unknown command 'volume'\n\nUsage: csictl /],
-  ['help for an unknown RPC', ['csi', 'help', 'x'], 2, /^csictl: unknown command 'x'\n\nUsage: csictl csi /],
+  ['help for an unknown command', ['help', 'volume'], 2, /^csictl: unknown command 'volume'\nhint: csictl --help /],
+  ['help for an unknown RPC', ['csi', 'help', 'x'], 2, /^csictl: unknown command 'x'\nhint: csictl csi --help /],
+  [
+    'help for an unknown RPC of a group',
+    ['help', 'csi', 'x'],
+    2,
+    /^csictl: unknown command 'x'\nhint: csictl csi --help /,
+  ],
   [
     'an unknown flag',
     ['csi', 'create-volume', '--from', 'x'],
@@ -191,7 +197,7 @@ test('help has examples and ends with 0', async () => {
 test('the completion script is bash that offers commands', async () => {
   const { out } = await csictl('completion', 'bash');
   const script = `${out}\nCOMP_WORDS=(csictl driver "") COMP_CWORD=2; _csictl; echo "\${COMPREPLY[@]}"`;
-  expect(execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim()).toBe('info capabilities probe');
+  expect(execFileSync('bash', ['-c', script], { encoding: 'utf8' }).trim()).toBe('info capabilities probe help');
 });
 
 test.each([

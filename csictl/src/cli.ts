@@ -1,4 +1,4 @@
-import { unknownHelpTopic } from '@berth/kit';
+import { addHelpCommands } from '@berth/kit';
 import { Argument, Command, CommanderError, Option } from 'commander';
 import { addBenchCommand } from './bench/bench-commands.ts';
 import { action } from './command-action.ts';
@@ -102,7 +102,7 @@ function buildProgram(terminal: Terminal): Command {
     .addOption(new Option('-o, --output <format>', 'form of the answer').choices(outputFormats).default('table'))
     .option('--timeout <duration>', 'give up after this long', '30s')
     .option('-v, --verbose', 'tell every call to stderr', false)
-    .addHelpText('beforeAll', unknownHelpTopic)
+    .version(`csictl ${version}`, '--version', 'print the version')
     .addHelpText('after', examples)
     .configureHelp({ showGlobalOptions: true })
     .exitOverride()
@@ -122,6 +122,7 @@ function buildProgram(terminal: Terminal): Command {
     .command('version')
     .description('print the version')
     .action(() => terminal.out(`csictl ${version}\n`));
+  addHelpCommands(program);
   nameHelp(program, 'csictl');
   return program;
 }

@@ -1,4 +1,5 @@
 /** What every package stands on: time, chance, errors, logs, guards, queues. No storage and no Kubernetes word. */
+export { addHelpCommands } from './add-help-commands.ts';
 export { Backoff, type BackoffOptions } from './backoff.ts';
 export { Channel } from './channel.ts';
 export { type Clock, rfc3339, rfc3339Micro, sleepBySchedule, systemClock } from './clock.ts';
@@ -39,7 +40,6 @@ export { runInThread, ThreadTooLong, type ThreadWork } from './run-in-thread.ts'
 export { SharedCalls } from './shared-calls.ts';
 export { startTask } from './start-task.ts';
 export { outputsByTurns } from './turn-writer.ts';
-export { Turns } from './turns.ts';
-export { unknownHelpTopic } from './unknown-help-topic.ts';
+export { SmallSteps, Turns } from './turns.ts';
 export { withoutEnd } from './without-end.ts';
 export { type QueueObserver, type QueueState, WorkQueue, type WorkQueueOptions } from './work-queue.ts';

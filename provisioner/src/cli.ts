@@ -12,12 +12,17 @@ export interface Terminal {
   readonly signal: AbortSignal;
 }
 
+const moreHelp = 'provisioner --help shows the flags, with examples';
+
 /** Runs the program to its end. @returns the exit code: 0 ended as asked, 1 failed, 2 wrong usage. */
 export async function runCli(argv: readonly string[], terminal: Terminal): Promise<number> {
-  const program = new Command('provisioner').exitOverride().configureOutput({
-    writeOut: terminal.out,
-    writeErr: (text) => terminal.err(text.replace(/^error: /, 'provisioner: ')),
-  });
+  const program = new Command('provisioner')
+    .exitOverride()
+    .showHelpAfterError(moreHelp)
+    .configureOutput({
+      writeOut: terminal.out,
+      writeErr: (text) => terminal.err(text.replace(/^error: /, 'provisioner: ')),
+    });
   defineFlags(program)
     .version(`provisioner ${version}`, '--version', 'print the version')
     .action((flags: Flags) => serve(flags, terminal));
@@ -29,7 +34,7 @@ export async function runCli(argv: readonly string[], terminal: Terminal): Promi
     if (terminal.signal.aborted) return 0;
     terminal.err(`provisioner: ${messageOf(error)}\n`);
     if (!(error instanceof RangeError)) return 1;
-    terminal.err('provisioner --help shows the flags, with examples\n');
+    terminal.err(`${moreHelp}\n`);
     return 2;
   }
 }

@@ -148,7 +148,13 @@ const cases: readonly Case[] = [
     code: 2,
     says: /couldn't parse image name "a\\nb"/,
   },
-  { program: 'csi-driver', args: ['--frob'], code: 2, says: /unknown option '--frob'/ },
+  { program: 'csi-driver', args: ['--frob'], code: 2, says: /unknown option '--frob'\ncsi-driver --help shows/ },
+  {
+    program: 'csi-driver',
+    args: ['help', 'recver'],
+    code: 2,
+    says: /unknown command 'recver'\ncsi-driver --help shows/,
+  },
   {
     program: 'csi-driver',
     args: ['--endpoint', 'unix://$DIR/csi.sock', '--node-id', 'n', '--pool', '/proc/foo'],
@@ -167,7 +173,7 @@ const cases: readonly Case[] = [
     code: 2,
     says: /longer than 107 bytes/,
   },
-  { program: 'provisioner', args: ['--frob'], code: 2, says: /unknown option '--frob'/ },
+  { program: 'provisioner', args: ['--frob'], code: 2, says: /unknown option '--frob'\nprovisioner --help shows/ },
   { program: 'provisioner', args: [], code: 2, says: /give --kubeconfig FILE/ },
   { program: 'provisioner', args: ['--kubeconfig', '$DIR/missing'], code: 1, says: /missing/ },
   {
@@ -195,6 +201,22 @@ for (const { program, args, code, says } of cases) {
     expect(readdirSync(folder.path).filter((name) => name !== 'pool')).toEqual([]);
   });
 }
+
+test.concurrent.each([
+  ['berth', ['help', 'image', 'load'], /^Usage: berth image load /],
+  ['csictl', ['help', 'csi', 'create-volume'], /^Usage: csictl csi create-volume /],
+  ['csi-driver', ['help', 'recover'], /^Usage: csi-driver recover /],
+  ['berth', ['--version'], /^berth \d/],
+  ['csictl', ['--version'], /^csictl \d/],
+  ['csi-driver', ['--version'], /^csi-driver \d/],
+  ['provisioner', ['--version'], /^provisioner \d/],
+] as const)('%s %s', async (program, args, says) => {
+  expect(await run(program, [...args], '/')).toMatchObject({
+    code: 0,
+    stdout: expect.stringMatching(says),
+    stderr: '',
+  });
+});
 
 test('a second csi-driver on a socket that answers is refused, and the first keeps it', async () => {
   using place = driverFolder();

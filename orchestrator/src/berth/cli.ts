@@ -1,5 +1,5 @@
 import { isIP } from 'node:net';
-import { createLogger, type LogLevel, logLevels, messageOf, systemClock, unknownHelpTopic } from '@berth/kit';
+import { addHelpCommands, createLogger, type LogLevel, logLevels, messageOf, systemClock } from '@berth/kit';
 import { isErrno, linuxMounter } from '@berth/linux';
 import { Command, CommanderError, Option } from 'commander';
 import {
@@ -22,6 +22,8 @@ import { poolHelp, poolsOf } from './pool-flag.ts';
 import { addServiceFlags, type ServiceFlags, servicesOf } from './service-flags.ts';
 import { formatData, type OutputFormat, type Terminal } from './terminal.ts';
 import { kubernetesVersion, version } from './version.ts';
+
+const versionLine = `berth ${version} (Kubernetes API ${kubernetesVersion}, Node ${process.version})`;
 
 export interface CliOptions {
   readonly terminal: Terminal;
@@ -82,8 +84,8 @@ function buildProgram(options: CliOptions): Command {
       writeOut: terminal.out,
       writeErr: (text) => terminal.err(text.replace(/^error: /, 'berth: ')),
     })
+    .version(versionLine, '--version', 'print the version')
     .showHelpAfterError('(see berth --help)')
-    .addHelpText('beforeAll', unknownHelpTopic)
     .addHelpText(
       'after',
       '\nExamples:\n  berth up                     start everything, then: export KUBECONFIG=/var/lib/berth/admin.kubeconfig\n  berth up --nodes 3 --port 0  three nodes on this machine, any free port\n  berth down                   remove pods and mounts, keep the data of volumes\n',
@@ -94,6 +96,7 @@ function buildProgram(options: CliOptions): Command {
   addImageCommands(program, options);
   addBackupCommands(program, terminal);
   addVersion(program, terminal);
+  addHelpCommands(program);
   for (const command of [...program.commands, ...program.commands.flatMap(({ commands }) => commands)])
     command.exitOverride().showHelpAfterError(`(see ${pathOf(command)} --help)`);
   return program;
@@ -271,10 +274,6 @@ function addVersion(program: Command, terminal: Terminal): void {
     .addHelpText('after', '\nExamples:\n  berth version\n  berth version -o json\n')
     .action(async ({ output }: { output: OutputFormat }) => {
       const facts = { berth: version, kubernetes: kubernetesVersion, node: process.version };
-      terminal.out(
-        output === 'table'
-          ? `berth ${version} (Kubernetes API ${kubernetesVersion}, Node ${process.version})\n`
-          : await formatData(facts, output),
-      );
+      terminal.out(output === 'table' ? `${versionLine}\n` : await formatData(facts, output));
     });
 }
