@@ -1,5 +1,8 @@
-import { networkInterfaces } from 'node:os';
-import { expect, test } from 'vitest';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { expect, onTestFinished, test } from 'vitest';
+import { anAuthority } from '../harness/api-server.ts';
 import { type Answerer, aWebhookServer } from '../harness/webhook-server.ts';
 import { allow, aWorld, patch, review, type World } from '../harness/webhook-world.ts';
 
@@ -317,4 +320,32 @@ test('connections to a webhook are kept and used again', async () => {
   for (const name of ['a', 'b', 'c', 'd']) expect(await world.create(name)).toMatchObject({ status: 201 });
   expect(world.hooks.asked).toHaveLength(4);
   expect(world.hooks.connections).toBe(1);
+});
+
+test('a webhook that wants to know who asks is told as the configuration of admission says, by plugin', async () => {
+  const authority = await anAuthority();
+  const folder = mkdtempSync(join(tmpdir(), 'berth-hooks-'));
+  onTestFinished(() => rmSync(folder, { recursive: true }));
+  const file = (name: string, value: string | object) => {
+    writeFileSync(join(folder, name), typeof value === 'string' ? value : JSON.stringify(value));
+    return join(folder, name);
+  };
+  const pair = await authority.issue('CN=api-server', 'client');
+  const user = { token: 'secret', 'client-certificate': file('crt', pair.cert), 'client-key': file('key', pair.key) };
+  const kubeConfigFile = file('kubeconfig', { users: [{ name: '*', user }] });
+  const group = 'apiserver.config.k8s.io/v1';
+  const configuration = { apiVersion: group, kind: 'WebhookAdmissionConfiguration', kubeConfigFile };
+  const plugins = [{ name: 'ValidatingAdmissionWebhook', configuration }];
+  const configFile = file('admission', { apiVersion: group, kind: 'AdmissionConfiguration', plugins });
+  await using world = await aWorld(allow(), {
+    tls: { requestCert: true, ca: authority.cert },
+    api: { more: { admissionPlugins: { enable: [], disable: [], configFile } } },
+  });
+  await world.configure({});
+  expect((await world.create('one')).status).toBe(201);
+  expect(world.hooks.asked.map(({ headers }) => headers.authorization)).toEqual(['Bearer secret']);
+  await world.configure({ mutating: true });
+  const { status, json } = await world.create('two');
+  expect(status).toBe(500);
+  expect(json.message).toMatch(/^Internal error occurred: failed calling webhook "hook.example.com": failed to call webhook: Post /);
 });

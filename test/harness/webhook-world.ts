@@ -26,8 +26,11 @@ export const patch = (...operations: object[]) => ({
 });
 
 /** An API server and a webhook server it is told of. */
-export async function aWorld(answer: Answerer, options: Parameters<typeof aWebhookServer>[1] = {}) {
-  const api = await anApiServer();
+export async function aWorld(
+  answer: Answerer,
+  { api: how, ...options }: Parameters<typeof aWebhookServer>[1] & { api?: Parameters<typeof anApiServer>[0] } = {},
+) {
+  const api = await anApiServer(how);
   const hooks = await aWebhookServer(answer, options);
   const send = async (exchange: Exchange) => {
     const reply = await api.send({ contentType: 'application/json', ...exchange });

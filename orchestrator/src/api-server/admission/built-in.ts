@@ -4,6 +4,7 @@ import type { HookCallObserver } from '../metrics/admission-metrics.ts';
 import type { AdmissionSteps } from '../metrics/admission-steps.ts';
 import type { PodSecurityObserver } from '../metrics/pod-security-metrics.ts';
 import type { ServerContext } from '../server-context.ts';
+import { hookIdentitiesOf } from '../webhook/admission/hook-identities.ts';
 import { WebhookAdmission } from '../webhook/admission/webhook-admission.ts';
 import { type Admission, type AdmissionPlugin, admissionChain, type NamedPlugin } from './admission.ts';
 import { type AdmissionConfiguration, loadAdmissionConfiguration } from './admission-configuration.ts';
@@ -69,13 +70,21 @@ interface Phases {
 /** The plugins that are on, in upstream's order, and the rules that are no plugins upstream and always hold. */
 export function builtInAdmission(context: ServerContext, parts: BuiltInParts): Admission {
   const { services, authorization, plugins, metrics, podMetrics } = parts;
-  const webhooks = new WebhookAdmission(context, () => authorization().authorizer, metrics);
+  const told = configurationOf(plugins);
+  const webhooks = new WebhookAdmission(context, {
+    authorizer: () => authorization().authorizer,
+    metrics,
+    identities: {
+      mutating: hookIdentitiesOf('MutatingAdmissionWebhook', told.get('MutatingAdmissionWebhook')),
+      validating: hookIdentitiesOf('ValidatingAdmissionWebhook', told.get('ValidatingAdmissionWebhook')),
+    },
+  });
   const policies = new PolicyAdmission(
     context,
     () => authorization().authorizer,
     () => parts.steps?.()?.policies,
   );
-  const table = pluginTable(context, { authorization, webhooks, policies, plugins, podMetrics });
+  const table = pluginTable(context, { authorization, webhooks, policies, plugins, podMetrics, told });
   const names = (Object.keys(admissionPlugins) as AdmissionPluginName[]).filter((name) => isOn(name, plugins));
   const inOrder = (phase: keyof Phases): NamedPlugin[] =>
     names.flatMap((name) => {
@@ -106,8 +115,10 @@ function pluginTable(
     policies,
     plugins,
     podMetrics,
+    told,
   }: Pick<BuiltInParts, 'authorization' | 'plugins'> & {
     readonly podMetrics: BuiltInParts['podMetrics'] | undefined;
+    readonly told: AdmissionConfiguration;
     readonly webhooks: WebhookAdmission;
     readonly policies: PolicyAdmission;
   },
@@ -116,7 +127,6 @@ function pluginTable(
   const lifecycle = namespaceLifecycle(lookup);
   const authorizer = () => authorization().authorizer;
   const restriction = nodeRestriction(lookup, authorizer);
-  const told = configurationOf(plugins);
   const toldOf = (name: AdmissionPluginName) => {
     const text = told.get(name);
     return text === undefined ? undefined : yamlValue(text);
@@ -187,10 +197,12 @@ function pluginTable(
 
 const configurable: readonly string[] = [
   'EventRateLimit',
+  'MutatingAdmissionWebhook',
   'PodNodeSelector',
   'PodSecurity',
   'PodTolerationRestriction',
   'ResourceQuota',
+  'ValidatingAdmissionWebhook',
 ];
 
 /** @throws RangeError – a plugin is told what it would not heed. */

@@ -4,7 +4,7 @@ import { type ConfigurationForm, readConfiguration } from '../configuration/read
 import type { FieldError } from '../resource-definition.ts';
 
 /** Why the server does not start with what a plugin was told. */
-function pluginRefused(plugin: string, why: string): RangeError {
+export function pluginRefused(plugin: string, why: string): RangeError {
   return new RangeError(`couldn't init admission plugin ${JSON.stringify(plugin)}: ${why}`);
 }
 

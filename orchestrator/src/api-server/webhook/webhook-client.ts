@@ -16,8 +16,13 @@ export interface WebhookClientConfig {
   readonly caBundle?: string;
 }
 
+/** Who the server says it is. */
+export type WebhookIdentity = Pick<HttpsTarget, 'cert' | 'key' | 'headers'>;
+
 export interface WebhookPost {
   readonly config: WebhookClientConfig;
+  /** Absent: the server says nothing of itself. */
+  readonly identity?: WebhookIdentity;
   /** The review, sent as JSON. */
   readonly review: object;
   readonly timeoutSeconds: number;
@@ -38,7 +43,7 @@ export class WebhookClient {
   /** The answered value. @throws CallError – no answer, none in time, none of success, or none that is JSON or YAML; words as client-go's. */
   async post(post: WebhookPost, signal: AbortSignal): Promise<unknown> {
     const { config, review, timeoutSeconds, toldSeconds = timeoutSeconds } = post;
-    const target = await this.#targetOf(config, toldSeconds);
+    const target = { ...(await this.#targetOf(config, toldSeconds)), ...post.identity };
     return await postReview(this.#caller, { target, review, timeoutMs: timeoutSeconds * 1000 }, signal);
   }
 

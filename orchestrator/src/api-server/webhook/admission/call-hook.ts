@@ -10,6 +10,7 @@ import { CallError } from '../call-error.ts';
 import type { WebhookClient } from '../webhook-client.ts';
 import { denial, dryRunUnsupported } from './denial.ts';
 import { inVersion } from './equivalent-objects.ts';
+import type { HookIdentities } from './hook-identities.ts';
 import { type Invocation, internalError } from './invocation.ts';
 import { answerOf, type ReviewedObjects, reviewOf, type Verdict, verdictOf } from './review.ts';
 
@@ -18,6 +19,7 @@ export interface HookParts {
   readonly client: WebhookClient;
   /** For match conditions that ask what the caller may do. */
   readonly authorizer: Authorizer;
+  readonly identities: HookIdentities | undefined;
   /** Absent: nothing is counted. */
   readonly metrics: HookCallObserver | undefined;
 }
@@ -51,10 +53,11 @@ export async function callHook(
 ): Promise<Verdict> {
   const { name, sideEffects, clientConfig, timeoutSeconds = 10 } = invocation.hook.webhook;
   if (request.dryRun && sideEffects !== 'None' && sideEffects !== 'NoneOnDryRun') throw dryRunUnsupported(name);
-  const { context, client, objects, mutating } = parts;
+  const { context, client, identities, objects, mutating } = parts;
+  const identity = (await identities?.(clientConfig)) ?? {};
   const review = reviewOf(invocation, request, { objects, uid: context.rng.uuid() });
   const toldSeconds = Math.min(timeoutSeconds, secondsLeft(request, context));
-  const post = { config: clientConfig, review: review.body, timeoutSeconds, toldSeconds };
+  const post = { config: clientConfig, identity, review: review.body, timeoutSeconds, toldSeconds };
   const posted = client.post(post, request.signal ?? never).then((answered) => answerOf(review, answered));
   const answer = await posted.catch((error: unknown) => {
     if (!(error instanceof CallError)) throw error;

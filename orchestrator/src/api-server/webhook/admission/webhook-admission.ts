@@ -5,24 +5,30 @@ import type { HookCallObserver } from '../../metrics/admission-metrics.ts';
 import type { ServerContext } from '../../server-context.ts';
 import type { HookParts } from './call-hook.ts';
 import type { Hook } from './hook.ts';
+import type { HookIdentities } from './hook-identities.ts';
 import { HookList } from './hook-list.ts';
 import { isExempt, ruledDefinition } from './invocation.ts';
 
 const group = 'admissionregistration.k8s.io';
 
+export interface WebhookAdmissionParts {
+  /** Asked at each request: it is made after admission. */
+  readonly authorizer: () => Authorizer;
+  /** The same. Absent: nothing is counted. */
+  readonly metrics: (() => HookCallObserver) | undefined;
+  readonly identities: Readonly<Record<'mutating' | 'validating', HookIdentities | undefined>>;
+}
+
 /** Admission by webhooks: their configurations are followed; without any a request costs nothing more. */
 export class WebhookAdmission {
   readonly #context: ServerContext;
-  readonly #authorizer: () => Authorizer;
-  readonly #metrics: (() => HookCallObserver) | undefined;
+  readonly #parts: WebhookAdmissionParts;
   readonly #mutating = new HookList();
   readonly #validating = new HookList();
 
-  /** `authorizer` and `metrics` are asked for at each request: they are made after admission. */
-  constructor(context: ServerContext, authorizer: () => Authorizer, metrics?: () => HookCallObserver) {
+  constructor(context: ServerContext, parts: WebhookAdmissionParts) {
     this.#context = context;
-    this.#authorizer = authorizer;
-    this.#metrics = metrics;
+    this.#parts = parts;
   }
 
   async start(log: Logger, signal: AbortSignal): Promise<void> {
@@ -52,7 +58,7 @@ export class WebhookAdmission {
     if (hooks.length === 0 || request.own || isExempt(request)) return undefined;
     return (async () => {
       const { mutate } = await import('./mutate.ts');
-      await mutate(hooks, request, await this.#parts());
+      await mutate(hooks, request, await this.#hookParts(this.#parts.identities.mutating));
     })();
   };
 
@@ -62,16 +68,17 @@ export class WebhookAdmission {
     if (hooks.length === 0 || request.own || isExempt(request)) return undefined;
     return (async () => {
       const { validate } = await import('./validate.ts');
-      await validate(hooks, request, await this.#parts());
+      await validate(hooks, request, await this.#hookParts(this.#parts.identities.validating));
     })();
   };
 
-  async #parts(): Promise<HookParts> {
+  async #hookParts(identities: HookIdentities | undefined): Promise<HookParts> {
     return {
       context: this.#context,
       client: await this.#context.outbound.webhooks(),
-      authorizer: this.#authorizer(),
-      metrics: this.#metrics?.(),
+      identities,
+      authorizer: this.#parts.authorizer(),
+      metrics: this.#parts.metrics?.(),
     };
   }
 }
