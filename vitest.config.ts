@@ -5,7 +5,7 @@ import { LongestFirst } from './test/longest-first.ts';
  * What waits ends as soon as what it waits for is so: limits only tell what hangs, also on a machine that others keep busy or that
  * stands still for seconds. By default polls have one second, and tests five.
  */
-const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 30_000 } } };
+const patience = { testTimeout: 120_000, hookTimeout: 120_000, expect: { poll: { timeout: 100_000 } } };
 
 const lane = (name: string, include: string[], options: Record<string, unknown> = {}) => ({
   test: { name, include, ...patience, ...options },
@@ -32,16 +32,16 @@ export default defineConfig({
       lane('unit', ['*/src/**/*.test.ts'], { isolate: false, maxWorkers }),
       lane('arch', ['test/arch/**/*.test.ts'], { maxWorkers }),
       lane('sim', ['test/sim/**/*.test.ts'], { maxWorkers }),
-      lane('host', ['test/host/**/*.test.ts'], { setupFiles, maxWorkers: 3, testTimeout: 300_000 }),
+      lane('host', ['test/host/**/*.test.ts'], { setupFiles, maxWorkers: 3, testTimeout: 600_000 }),
       lane('golden', ['test/golden/**/*.test.ts'], { setupFiles, isolate: false, maxWorkers }),
       lane('conformance', ['test/conformance/**/*.test.ts'], {
         setupFiles,
         maxWorkers: 2,
-        testTimeout: 300_000,
-        hookTimeout: 300_000,
+        testTimeout: 900_000,
+        hookTimeout: 600_000,
       }),
       // Guests share nothing with each other.
-      lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 300_000, hookTimeout: 300_000 }),
+      lane('vm', ['test/vm/**/*.test.ts'], { maxWorkers: 2, testTimeout: 1_200_000, hookTimeout: 600_000 }),
       lane('e2e', ['test/e2e/**/*.test.ts'], { setupFiles, maxWorkers: 4, testTimeout: 600_000 }),
     ],
   },

@@ -31,7 +31,7 @@ const numRuns = Number(process.env['BERTH_APPLY_RUNS'] ?? 150);
 let oracle: ApplyOracle;
 beforeAll(() => {
   oracle = new ApplyOracle();
-}, 300_000);
+});
 afterAll(() => oracle?.[Symbol.dispose]());
 
 const manager = fc.constantFrom('alice', 'bob', 'carol', 'kubectl', '');

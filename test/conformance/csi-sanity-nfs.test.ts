@@ -26,7 +26,7 @@ test('csi-sanity passes twice in a row on an nfs share and leaves nothing behind
   const left = () => [...readdirSync(server.root), ...insideOwn(server.root)].filter((name) => name !== '.berth');
   while (left().length > 0) await systemClock.sleep(50);
   expect(driver.log()).not.toContain('INTERNAL');
-}, 300_000);
+});
 
 /** What is in the driver's own folders of a share. */
 function insideOwn(root: string): string[] {

@@ -48,7 +48,7 @@ export async function output(
   args: readonly string[],
   options: { readonly cwd: string; readonly env: Readonly<Record<string, string>>; readonly timeoutMs?: number },
 ): Promise<{ readonly stdout: string; readonly stderr: string }> {
-  const { cwd, env, timeoutMs = 200_000 } = options;
+  const { cwd, env, timeoutMs = 800_000 } = options;
   const settings = { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, maxBuffer: 64 * 1024 * 1024 };
   return run(program, [...args], settings).catch((error: { stdout?: string; stderr?: string }) => ({
     stdout: error.stdout ?? '',

@@ -16,7 +16,7 @@ export function goSuite(folder: string): ClientSuite {
   return {
     tests: files.flatMap((file) => titlesIn(readFileSync(join(source, folder, file), 'utf8'), titled)),
     run: async (kubeconfig) => {
-      const args = ['-test.v=test2json', '-test.timeout=180s', '-test.parallel=8'];
+      const args = ['-test.v=test2json', '-test.timeout=780s', '-test.parallel=8'];
       const said = await output(program, args, { cwd: join(source, folder), env: { KUBECONFIG: kubeconfig } });
       return new ClientRun(resultsOf(said.stdout), said.stdout + said.stderr);
     },
