@@ -151,7 +151,7 @@ export async function logLines(h: RuntimeHarness, pod: string, stream?: 'stdout'
 }
 
 export async function execText(h: RuntimeHarness, containerId: string, cmd: readonly string[]): Promise<string> {
-  const { stdout, stderr, exitCode } = await h.runtime.runtime.ExecSync({ containerId, cmd: [...cmd], timeout: '10' });
+  const { stdout, stderr, exitCode } = await h.runtime.runtime.ExecSync({ containerId, cmd: [...cmd], timeout: '60' });
   if (exitCode !== 0) throw new Error(`${cmd.join(' ')}: ${exitCode}: ${Buffer.from(stderr)}`);
   return Buffer.from(stdout).toString().trim();
 }

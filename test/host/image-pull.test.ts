@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { freePort } from '../harness/free-port.ts';
 import { type ImageWorld, imageParts, imageWorld, publish } from '../harness/image-world.ts';
 import { TestRegistry } from '../harness/registry.ts';
 import { digestOf } from '../harness/tar-builder.ts';
@@ -158,9 +159,7 @@ test('what the registry does not have, or has wrong, is told in containerd’s w
 
 test('a registry that is not there is Unavailable, by name', async () => {
   await using world = await imageWorld();
-  const gone = await TestRegistry.start();
-  const { host } = gone;
-  await gone[Symbol.asyncDispose]();
+  const host = `127.0.0.1:${await freePort()}`;
   await expect(world.images.pull(`${host}/app:1`)).rejects.toMatchObject({
     code: 'Unavailable',
     message: expect.stringContaining(host),
