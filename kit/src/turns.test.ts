@@ -1,6 +1,6 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
-import { Turns } from './turns.ts';
+import { SmallSteps, Turns } from './turns.ts';
 
 test('a turn of the event loop begins no more than it has room for, in the order they came', async () => {
   const turns = new Turns(2);
@@ -54,4 +54,16 @@ test('what takes no time goes on in one turn', async () => {
   expect(begun).toBe(0);
   await setImmediate();
   expect(begun).toBe(10);
+});
+
+test('of small steps as many are asked for together as are worth it', async () => {
+  const turns = new Turns(10);
+  const steps = new SmallSteps(turns, 10);
+  const waited: number[] = [];
+  for (let i = 1; i <= 40; i++) {
+    const pause = steps.goOn(1);
+    if (pause) await pause;
+    if (pause) waited.push(i);
+  }
+  expect(waited).toEqual([20, 30, 40]);
 });

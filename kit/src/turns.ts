@@ -141,3 +141,25 @@ export class Turns {
     next.go();
   }
 }
+
+/** Steps so small that to wait for each behind others would take longer than it does: some are asked for together, once they are done. */
+export class SmallSteps {
+  readonly #turns: Turns;
+  readonly #together: number;
+  #units = 0;
+
+  /** `together`: in units of `turns`. */
+  constructor(turns: Turns, together: number) {
+    this.#turns = turns;
+    this.#together = together;
+  }
+
+  /** As {@link Turns.goOn}. */
+  goOn(units: number): Promise<void> | undefined {
+    this.#units += units;
+    if (this.#units < this.#together) return undefined;
+    const done = this.#units;
+    this.#units = 0;
+    return this.#turns.goOn(done);
+  }
+}

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+import { request } from 'node:https';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
@@ -163,4 +165,42 @@ test('flows are told apart where there are queues for them, and nowhere else', a
   };
   await until(async () => (await told('spread')) !== undefined && (await told('exempted')) !== undefined);
   expect([await told('spread'), await told('exempted')]).toEqual(['spread', '']);
+});
+
+test('a list has its seats until its client has taken it, as upstream: who asks for many and takes none is refused', async () => {
+  const limits = { nominalConcurrencyShares: 1, lendablePercent: 0, borrowingLimitPercent: 0, limitResponse: { type: 'Reject' } };
+  await send('POST', `${group}/prioritylevelconfigurations`, { metadata: { name: 'narrow' }, spec: { type: 'Limited', limited: limits } });
+  const resourceRules = [{ verbs: ['list'], apiGroups: [''], resources: ['configmaps'], namespaces: ['default'], clusterScope: false }];
+  const rules = [{ subjects: [{ kind: 'User', user: { name: 'greedy' } }], resourceRules }];
+  const spec = { priorityLevelConfiguration: { name: 'narrow' }, matchingPrecedence: 2, rules };
+  await send('POST', `${group}/flowschemas`, { metadata: { name: 'greedy' }, spec });
+  await send('POST', '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings', {
+    metadata: { name: 'greedy' },
+    roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name: 'cluster-admin' },
+    subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: 'greedy' }],
+  });
+  for (let i = 0; i < 20; i++)
+    await send('POST', '/api/v1/namespaces/default/configmaps', { metadata: { name: `wide-${i}` }, data: { a: 'x'.repeat(1_000_000) } });
+  const path = '/api/v1/namespaces/default/configmaps';
+  const client = await server.authority.issue('CN=greedy', 'client');
+  const begin = () =>
+    new Promise<IncomingMessage>((resolve, reject) => {
+      const options = { host: '127.0.0.1', port: server.port, path, agent: false as const, ca: server.authority.cert, ...client };
+      request(options, resolve).on('error', reject).end();
+    });
+  const untaken: IncomingMessage[] = [];
+  // As many seats as there are.
+  await until(async () => {
+    const answer = await begin();
+    if (answer.statusCode === 200) untaken.push(answer);
+    else answer.resume();
+    return answer.statusCode === 429;
+  });
+  expect(untaken.length).toBeGreaterThan(0);
+  for (const answer of untaken) answer.destroy();
+  await until(async () => {
+    const answer = await begin();
+    answer.destroy();
+    return answer.statusCode === 200;
+  });
 });

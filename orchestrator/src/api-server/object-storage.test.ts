@@ -42,3 +42,19 @@ test('a range of many waits for its turn, also the first time', async () => {
   expect((await readBehind(storage, 1)).at(0)).toBe('other');
   expect((await readBehind(storage, 1)).at(0)).toBe('other');
 });
+
+test('who asks for the same state has the same objects, and after a change others', async () => {
+  const storage = await aStorage(3);
+  const [first, second] = await Promise.all([storage.range({ namespace: 'n' }), storage.range({ namespace: 'n' })]);
+  expect(second.objects).toBe(first.objects);
+  expect((await storage.range({ namespace: 'n' })).objects).toBe(first.objects);
+  expect((await storage.range({ namespace: 'n', limit: 2 })).objects).toHaveLength(2);
+  expect((await storage.range({ namespace: '' })).objects).not.toBe(first.objects);
+  await storage.create({ metadata: { namespace: 'n', name: 'd' } });
+  expect((await storage.range({ namespace: 'n' })).objects).toHaveLength(4);
+  expect(
+    (await storage.range({ namespace: 'n', revision: first.revision })).objects.map(
+      ({ object }) => object.metadata.name,
+    ),
+  ).toEqual(['c0', 'c1', 'c2']);
+});

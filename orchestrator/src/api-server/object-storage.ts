@@ -31,6 +31,7 @@ export class ObjectStorage {
   readonly #codec: ObjectCodec;
   /** What the next range may bring. */
   #lastCount = 0;
+  #lastViewed: ViewedRange | undefined;
 
   constructor(options: {
     readonly store: Store;
@@ -90,7 +91,7 @@ export class ObjectStorage {
     const unforeseen = result.items.length - this.#lastCount;
     this.#lastCount = result.items.length;
     if (unforeseen >= viewsAtOnce) await turns.goOn(unforeseen * unitsPerItem);
-    return { ...result, objects: await this.#views(result.items) };
+    return { ...result, objects: await this.#viewsOf(result, namespace, range) };
   }
 
   /** So many were given of what a range brought. */
@@ -100,6 +101,26 @@ export class ObjectStorage {
 
   #listedBy({ revision }: Pick<ObjectRange, 'revision'>) {
     return revision === undefined ? this.listed.cache : this.listed.storage;
+  }
+
+  /** The same for all who ask for the same, as long as one of them has them: of thousands of lists each would have its own. */
+  async #viewsOf(
+    { items, revision }: RangeResult,
+    namespace: string,
+    { after, limit, revision: asked }: Omit<ObjectRange, 'namespace'>,
+  ): Promise<readonly StoredObject[]> {
+    // A webhook may convert them otherwise the next time.
+    if (this.definition.custom) return this.#views(items);
+    const of = [namespace, after, limit, asked, revision].join('\n');
+    const objects = this.#knownViews(of) ?? (await this.#views(items));
+    // Another may have made them meanwhile.
+    const known = this.#knownViews(of);
+    if (!known) this.#lastViewed = { of, objects: new WeakRef(objects) };
+    return known ?? objects;
+  }
+
+  #knownViews(of: string): readonly StoredObject[] | undefined {
+    return this.#lastViewed?.of === of ? this.#lastViewed.objects.deref() : undefined;
   }
 
   async #views(items: readonly KeyValue[]): Promise<readonly StoredObject[]> {
@@ -200,6 +221,12 @@ export class ObjectStorage {
     if (kv?.modRevision === result.revision) return this.#codec.view(kv);
     return this.#codec.view({ key, value, createRevision, modRevision: result.revision });
   }
+}
+
+interface ViewedRange {
+  /** What was asked for, and the revision of the answer. */
+  readonly of: string;
+  readonly objects: WeakRef<readonly StoredObject[]>;
 }
 
 /** Hears how long the store takes to write. */

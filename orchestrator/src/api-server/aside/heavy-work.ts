@@ -2,7 +2,7 @@ import type { KeyValue } from '../../store/store.ts';
 import { countingCost } from '../decoding/costs.ts';
 import { comma, endOfString, quote } from '../decoding/json-strings.ts';
 import { mostNested } from '../decoding/most-nested.ts';
-import { turns } from '../decoding/turns.ts';
+import { smallSteps, turns } from '../decoding/turns.ts';
 import { isDeepYaml } from '../decoding/yaml-depth.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ServerRequest } from '../server-request.ts';
@@ -140,8 +140,9 @@ export async function someHeavy(
   kind: Pick<Kind, 'custom'>,
   signal: AbortSignal,
 ): Promise<boolean> {
+  const steps = smallSteps();
   for (const { kv } of items) {
-    const pause = turns.goOn(countingCost(kv.value.length));
+    const pause = steps.goOn(countingCost(kv.value.length));
     if (pause) await pause;
     signal.throwIfAborted();
     if (isHeavy(kv, kind)) return true;

@@ -157,7 +157,7 @@ export class HttpHandler {
     if (entry && !entry.admitted) return this.#refuse(entry, served);
     served.entry = entry;
     const answer = await pipeline.handle(request);
-    entry?.started();
+    if (served.info.verb === 'watch') entry?.started();
     await this.#respond(answer, served);
   }
 
@@ -216,7 +216,7 @@ export class HttpHandler {
     const { access } = metrics;
     const beganMs = clock.monotonicMs();
     try {
-      const user = await authenticate(message, tlsSocketOf(message), authentication, access);
+      const user = await authenticate(message, tlsSocketOf(message), authentication, { clock, observer: access });
       access.authenticated(user, clock.monotonicMs() - beganMs);
       return user;
     } catch (error) {

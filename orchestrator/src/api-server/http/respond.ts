@@ -21,12 +21,13 @@ import { cutOff } from './cut-off.ts';
 import { guessedType } from './guessed-type.ts';
 import { joined } from './joined.ts';
 import { TimedOut } from './request-deadline.ts';
+import { smallPiece, Untaken } from './untaken.ts';
 import { warningHeaders } from './warning-headers.ts';
 
 const compress = promisify(gzip);
 
-/** More is encrypted piece by piece, as the client takes it: a hundred megabytes at once take long, and twice the room. */
-const pieceBytes = 1024 * 1024;
+/** A thread has one memory. */
+const untaken = new Untaken();
 /** A millisecond's work. */
 const indentedBytes = 64 * 1024;
 
@@ -186,14 +187,19 @@ async function send(
     response.writeHead(status, all);
     return isAsked ? pumpCounted(linesOf(body), reply) : void response.end();
   }
-  const isLong = body.byteLength > pieceBytes;
-  const isPacked = body.byteLength >= gzipFromBytes && takesGzip(headers['accept-encoding']);
+  if (request.signal.aborted) return;
+  const part = body.byteLength > smallPiece ? untaken.begin(response) : undefined;
+  const first = part?.next(body.byteLength) ?? smallPiece;
+  const isLong = body.byteLength > first;
+  // What packs an answer holds as much as a large piece.
+  const isPacked = first > smallPiece && body.byteLength >= gzipFromBytes && takesGzip(headers['accept-encoding']);
+  const next = () => part?.next() ?? first;
   if (isPacked) {
     all['content-encoding'] = 'gzip';
     all['vary'] = all['vary'] ? `Accept-Encoding, ${all['vary']}` : 'Accept-Encoding';
     if (isLong) {
       response.writeHead(status, all);
-      return isAsked ? pumpCounted(packed(piecesOf(body, pieceBytes)), reply) : void response.end();
+      return isAsked ? pumpCounted(packed(piecesOf(body, next)), reply) : void response.end();
     }
   }
   const whole = isLong ? undefined : await wholeBody(body);
@@ -202,7 +208,7 @@ async function send(
   all['content-length'] = String(reply.sentBytes);
   response.writeHead(status, all);
   if (bytes) return void response.end(isAsked ? bytes : new Uint8Array());
-  return isAsked ? pumpCounted(piecesOf(body, pieceBytes), reply) : void response.end();
+  return isAsked ? pumpCounted(piecesOf(body, next), reply) : void response.end();
 }
 
 /** Who asks for it, or looks like a person (apiserver negotiation isPrettyPrint). */
@@ -220,7 +226,7 @@ function isInLines(range: string): boolean {
 
 async function* linesOf(body: Uint8Array | LongBody): AsyncGenerator<Uint8Array> {
   const indenter = new JsonIndenter();
-  for await (const piece of piecesOf(body, indentedBytes)) yield indenter.push(piece);
+  for await (const piece of piecesOf(body, () => indentedBytes)) yield indenter.push(piece);
 }
 
 /** As the client takes them. */
@@ -244,12 +250,17 @@ function isKnown(asked: string | undefined, etag: string | undefined): boolean {
 
 type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 
-function piecesOf(body: Uint8Array | LongBody, size: number): Pieces {
-  return body instanceof Uint8Array ? cut(body, size) : body.pieces(size);
+/** `next`: how long each may be, asked once those before it are taken. */
+function piecesOf(body: Uint8Array | LongBody, next: () => number): Pieces {
+  return body instanceof Uint8Array ? cut(body, next) : body.pieces(next);
 }
 
-function* cut(bytes: Uint8Array, size: number): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; at += size) yield bytes.subarray(at, at + size);
+function* cut(bytes: Uint8Array, next: () => number): Generator<Uint8Array> {
+  for (let at = 0; at < bytes.byteLength; ) {
+    const piece = bytes.subarray(at, at + next());
+    at += piece.byteLength;
+    yield piece;
+  }
 }
 
 /** Ends with what has no form. */
@@ -270,17 +281,20 @@ async function* mapped<T>(
 
 /** The same of an answer whose length shows at its end. */
 async function pumpCounted(chunks: Pieces, reply: Reply): Promise<void> {
-  reply.sentBytes = await pump(chunks, reply);
+  reply.sentBytes = await pump(chunks, reply, 'goOn');
 }
 
-/** Writes chunks as fast as the client takes them; ends when either side does. @returns how many bytes it took. */
-async function pump(chunks: Pieces, { response, request }: Reply): Promise<number> {
+/**
+ * Writes chunks as fast as the client takes them; ends when either side does. `kind`: of its turns; what events tell is as urgent as
+ * what comes in, of thousands of lists each piece is not. @returns how many bytes it took.
+ */
+async function pump(chunks: Pieces, { response, request }: Reply, kind: 'arrive' | 'goOn' = 'arrive'): Promise<number> {
   const sink = response as unknown as Writable;
   let bytes = 0;
   for await (const chunk of chunks) {
     if (request.signal.aborted) break;
     // A thousand watchers hear of the same in one turn.
-    const pause = turns.arrive(perChunk + chunk.byteLength / bytesPerUnit);
+    const pause = turns[kind](perChunk + chunk.byteLength / bytesPerUnit);
     if (pause) await pause;
     if (request.signal.aborted) break;
     bytes += chunk.byteLength;

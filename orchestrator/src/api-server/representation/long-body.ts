@@ -1,13 +1,13 @@
 import { copyingCost } from '../decoding/costs.ts';
-import { turns } from '../decoding/turns.ts';
+import { smallSteps } from '../decoding/turns.ts';
 import { joinedSplices, type Splice } from '../splice.ts';
 import { joinedPieces } from './joined-pieces.ts';
 
 /** What is made as its client takes it: who takes a list of a hundred megabytes slowly, or never, holds none of them. */
 export interface LongBody {
   readonly byteLength: number;
-  /** Of about so many bytes each. */
-  pieces(size: number): AsyncIterable<Uint8Array>;
+  /** Of about so many bytes as `next` says of each, once those before it are taken. */
+  pieces(next: () => number): AsyncIterable<Uint8Array>;
 }
 
 /** Documents with commas between them, after `head` and before `tail`. */
@@ -35,24 +35,42 @@ export class SplicedList implements LongBody {
     this.byteLength = Buffer.byteLength(list.head) + list.bytes + Math.max(0, list.count - 1) + list.tail.length;
   }
 
-  async *pieces(size: number): AsyncGenerator<Uint8Array> {
+  async *pieces(next: () => number): AsyncGenerator<Uint8Array> {
     let head = this.#head;
     let some: Splice[] = [];
     let bytes = 0;
+    let size = next();
+    const steps = smallSteps();
     for (let i = 0; i < this.#count; i++) {
       const splice = this.#spliceAt(i);
-      const pause = turns.goOn(copyingCost(splice.bytes.length));
+      const pause = steps.goOn(copyingCost(splice.bytes.length));
       if (pause) await pause;
       this.#signal.throwIfAborted();
-      some.push(splice);
-      bytes += splice.bytes.length;
-      if (bytes < size) continue;
-      yield joinedSplices(head, some, '');
+      if (splice.bytes.length > size) {
+        const { begin, rest } = begunSplice(splice);
+        yield joinedSplices(head, [...some, begin], '');
+        for (let from = 0; from < rest.length; ) {
+          const part = rest.subarray(from, from + next());
+          from += part.length;
+          yield part;
+        }
+      } else {
+        some.push(splice);
+        bytes += splice.bytes.length;
+        if (bytes < size) continue;
+        yield joinedSplices(head, some, '');
+      }
       // What follows them, if anything does, comes behind a comma.
-      [head, some, bytes] = [i + 1 < this.#count ? ',' : '', [], 0];
+      [head, some, bytes, size] = [i + 1 < this.#count ? ',' : '', [], 0, next()];
     }
     yield joinedSplices(head, some, this.#tail);
   }
+}
+
+/** What is long of a document goes as it is stored, of which there is a copy already. */
+function begunSplice({ bytes, from, at, text }: Splice): { readonly begin: Splice; readonly rest: Uint8Array } {
+  const end = text === '' ? from : at;
+  return { begin: { bytes: bytes.subarray(0, end), from, at: end, text }, rest: bytes.subarray(end) };
 }
 
 const gatheredBytes = 1024 * 1024;
@@ -61,7 +79,7 @@ const gatheredBytes = 1024 * 1024;
 export async function wholeBody(body: Uint8Array | LongBody): Promise<Uint8Array> {
   if (body instanceof Uint8Array) return body;
   const pieces: Uint8Array[] = [];
-  for await (const piece of body.pieces(gatheredBytes)) pieces.push(piece);
+  for await (const piece of body.pieces(() => gatheredBytes)) pieces.push(piece);
   const [only] = pieces;
   return pieces.length === 1 && only ? only : joinedPieces(pieces);
 }

@@ -2,7 +2,7 @@ import type { Clock } from '@berth/kit';
 import { apiVersionOf, type KubeObject, LruMap, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../store/store.ts';
 import { readingCost } from '../decoding/costs.ts';
-import { turns } from '../decoding/turns.ts';
+import { smallSteps, turns } from '../decoding/turns.ts';
 import { writeYaml } from '../decoding/yaml-text.ts';
 import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import { toPlainForm } from '../resources/wire-form.ts';
@@ -105,6 +105,9 @@ function listMetadata({ definition, metadata }: ListAnswer): object {
   return definition.custom ? { continue: '', ...metadata } : metadata;
 }
 
+/** Of items that many ask for (see `ObjectStorage`), as they are stored. */
+const knownBytes = new WeakMap<readonly StoredObject[], number>();
+
 /** A list made of the stored bytes of its items. */
 async function listJson(list: ListAnswer, signal: AbortSignal): Promise<LongBody> {
   const { definition, items } = list;
@@ -112,14 +115,19 @@ async function listJson(list: ListAnswer, signal: AbortSignal): Promise<LongBody
   // Custom objects may have to be filled and pruned, and others be written in their version: once.
   const isMade = definition.custom !== undefined || definition.storedAs !== undefined;
   const made: Splice[] = [];
-  let bytes = 0;
-  for (const item of items) {
-    const pause = turns.goOn(isMade ? readingCost(item) : perItem);
-    if (pause) await pause;
-    signal.throwIfAborted();
-    const splice = item.item();
-    bytes += sizeOf(splice);
-    if (isMade) made.push(splice);
+  let bytes = isMade ? undefined : knownBytes.get(items);
+  if (bytes === undefined) {
+    bytes = 0;
+    const steps = smallSteps();
+    for (const item of items) {
+      const pause = steps.goOn(isMade ? readingCost(item) : perItem);
+      if (pause) await pause;
+      signal.throwIfAborted();
+      const splice = item.item();
+      bytes += sizeOf(splice);
+      if (isMade) made.push(splice);
+    }
+    knownBytes.set(items, bytes);
   }
   const spliceAt = (i: number) => (isMade ? made[i] : items[i]?.item()) as Splice;
   return new SplicedList({ head, count: items.length, bytes, spliceAt, tail: `]}${documentEnd}`, signal });

@@ -2,7 +2,7 @@ import { ApiError, apiError } from '@berth/kube';
 import { StoreError } from '../../store/store-error.ts';
 import { heavyWork, isHeavy, someHeavy } from '../aside/heavy-work.ts';
 import { decodeContinue, encodeContinue, expiredContinue } from '../continue-token.ts';
-import { turns } from '../decoding/turns.ts';
+import { smallSteps } from '../decoding/turns.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
@@ -100,8 +100,9 @@ async function readPage(storage: ObjectStorage, request: PageRequest, signal: Ab
   }
   const { objects: candidates, revision } = await storage.range(range);
   const objects: StoredObject[] = [];
+  const steps = smallSteps();
   for (const [i, candidate] of candidates.entries()) {
-    const pause = turns.goOn(selectingCost(selection, candidate));
+    const pause = steps.goOn(selectingCost(selection, candidate));
     if (pause) await pause;
     signal.throwIfAborted();
     if (isLeft && !selection.isOfMetadata && isHeavy(candidate.kv, storage.definition)) throw heavyWork;
