@@ -17,6 +17,8 @@ import { countUsage } from './count-usage.ts';
 
 /** Several deletions of one moment are counted once. */
 const settleMs = 50;
+/** What was being made while less was counted than there was is there by then, and counted. */
+const lookAgainMs = 1000;
 /** Upstream's --resource-quota-sync-period: what was missed is found. */
 const resyncMs = 300_000;
 
@@ -24,31 +26,39 @@ const types = collectableTypes.filter((type) => type.namespaced);
 
 /**
  * Counts what namespaces with ResourceQuotas hold (pkg/controller/resourcequota): what was added is counted by the
- * server before it is made; this finds what went, and begins a new quota's status.
+ * server before it is made; this finds what went, and begins a new quota's status. What is being made meanwhile is not there yet, or not heard
+ * of, and would be uncounted: unlike upstream's, a count that comes to less is done again, and one that something turns out to be older than.
  */
 export function startResourceQuotaController(deps: EveryKindDeps, signal: AbortSignal): AsyncDisposable {
   const quotas = deps.informers.of(resources.resourcequotas);
   const informers = types.map((type) => ({ type, informer: deps.informers.of(type) as Informer<KubeObject> }));
+  const written = new Map<string, number>();
   const controller = new RunningController(
     deps,
     {
       name: 'resource-quota',
       queueName: 'resourcequota_primary',
-      reconcile: (key) => count({ deps, quotas, informers }, key, signal),
+      reconcile: (key) => count({ deps, quotas, informers, written }, key, signal),
     },
     signal,
   );
   const handlers = new DisposableStack();
   handlers.use(
     quotas.onChange((key, { before, after }) => {
+      if (!after) written.delete(key);
       if (after && JSON.stringify(before?.spec) !== JSON.stringify(after.spec)) controller.queue.add(key);
     }),
   );
   const recount = (countsBy: (object: KubeObject) => unknown, { before, after }: Change) => {
-    if (after && !(before && countsBy(before) !== countsBy(after))) return;
+    const isNew = after && !before;
+    if (isNew ? written.size === 0 : after && before && countsBy(before) === countsBy(after)) return;
     const namespace = (after ?? before)?.metadata.namespace ?? '';
-    for (const quota of quotas.list(namespace))
-      controller.queue.addAfter(`${namespace}/${quota.metadata.name}`, settleMs);
+    for (const quota of quotas.list(namespace)) {
+      const key = `${namespace}/${quota.metadata.name}`;
+      // Of what is new the server has told the quota, unless a count that did not know of it yet came behind.
+      if (isNew && !(revisionOf(after) < (written.get(key) ?? 0))) continue;
+      controller.queue.addAfter(key, settleMs);
+    }
   };
   for (const { type, informer } of informers) {
     const countsBy = scopeFacts.get(type) ?? hasEnded;
@@ -83,10 +93,12 @@ interface World {
   readonly deps: EveryKindDeps;
   readonly quotas: Informer<ResourceQuota>;
   readonly informers: readonly { readonly type: ResourceType<KubeObject>; readonly informer: Informer<KubeObject> }[];
+  /** At which revision each quota was written here last. */
+  readonly written: Map<string, number>;
 }
 
 async function count(
-  { deps, quotas, informers }: World,
+  { deps, quotas, informers, written }: World,
   key: string,
   signal: AbortSignal,
 ): Promise<{ afterMs: number } | undefined> {
@@ -103,13 +115,19 @@ async function count(
   if (same(status.hard, quota.status?.hard) && same(status.used, quota.status?.used)) return { afterMs: resyncMs };
   const next = { ...copyJson(quota), status };
   try {
-    await deps.client.updateStatus(resources.resourcequotas, next, signal);
+    written.set(key, revisionOf(await deps.client.updateStatus(resources.resourcequotas, next, signal)));
   } catch (error) {
     // It went with what was counted, as in a namespace that goes: its deletion is on its way here.
     if (isNotFound(error)) return undefined;
     throw error;
   }
-  return { afterMs: resyncMs };
+  const before = amountsOf(quota.status?.used);
+  const isLess = [...used].some(([name, quantity]) => quantity.compare(before.get(name) ?? quantity) < 0);
+  return { afterMs: isLess ? lookAgainMs : resyncMs };
+}
+
+function revisionOf({ metadata }: KubeObject): number {
+  return Number(metadata.resourceVersion);
 }
 
 function same(a: Readonly<Record<string, string>>, b: Readonly<Record<string, string>> | undefined): boolean {
