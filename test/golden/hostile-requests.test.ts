@@ -10,7 +10,7 @@ let server: Awaited<ReturnType<typeof anApiServer>>;
 let client: { cert: string; key: string };
 
 beforeAll(async () => {
-  server = await anApiServer({ limits: { requestTimeoutMs: 1500 } });
+  server = await anApiServer();
   client = await server.authority.issue('CN=admin, O=system:masters', 'client');
 });
 afterAll(() => server[Symbol.asyncDispose]());
@@ -24,8 +24,8 @@ async function stored(): Promise<string[]> {
   return JSON.parse(text).items.map((each: { metadata: { name: string } }) => each.metadata.name);
 }
 
-async function tls(): Promise<TLSSocket> {
-  const socket = connect({ port: server.port, host: '127.0.0.1', ca: server.authority.cert, ...client });
+async function tls(to = { ...server, client }): Promise<TLSSocket> {
+  const socket = connect({ port: to.port, host: '127.0.0.1', ca: to.authority.cert, ...to.client });
   socket.on('error', () => undefined);
   await new Promise((resolve) => socket.once('secureConnect', resolve));
   return socket;
@@ -184,19 +184,36 @@ test('a body in pieces that nobody reads does not keep the next request waiting'
 });
 
 test('a request whose body does not come is ended by the server with 504, and by its own timeout before', async () => {
-  const answer = await raw(head('Content-Length: 100\r\n'));
+  const clock = new FakeClock(Date.now());
+  await using own = await anApiServer({ clock });
+  const to = { ...own, client: await own.authority.issue('CN=admin, O=system:masters', 'client') };
+  /** What is answered to a request whose body is waited for from here on. */
+  const waitedFor = async (query = '') => {
+    const socket = await tls(to);
+    let text = '';
+    socket.on('data', (chunk: Buffer) => (text += chunk));
+    const ended = once(socket, 'close');
+    socket.write(`POST ${configmaps}${query} HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nExpect: 100-continue\r\nContent-Length: 100\r\n\r\n`);
+    const told = 'HTTP/1.1 100 Continue\r\n\r\n';
+    await expect.poll(() => text).toBe(told);
+    return { answer: ended.then(() => text.slice(told.length)), isAnswered: () => text !== told };
+  };
+  const first = await waitedFor();
+  await clock.advance(60_000);
+  const answer = await first.answer;
   expect(answer).toMatch(/^HTTP\/1\.1 504 [^]*\r\nconnection: close\r\n/);
   const status = JSON.parse(answer.slice(answer.indexOf('{'), answer.lastIndexOf('}') + 1));
   // As kube-apiserver's, which writes it without a kind.
   expect(answer).toContain('\r\ncontent-type: text/plain; charset=utf-8\r\n');
   const message = 'Timeout: request did not complete within the allotted timeout';
   expect(status).toEqual({ metadata: {}, status: 'Failure', reason: 'Timeout', details: {}, code: 504, message });
-  const own = `POST ${configmaps}?timeout=100ms HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Length: 100\r\n\r\n`;
-  const ended: string[] = [];
-  const first = raw(own).then((text) => ended.push(text.slice(0, 13)));
-  await Promise.all([first, raw(head('Content-Length: 100\r\n')).then(() => ended.push('the other'))]);
-  expect(ended).toEqual(['HTTP/1.1 504 ', 'the other']);
-  expect((await server.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_request_terminations_total\{code="504",component="apiserver",.*verb="POST"/);
+  const [hasty, other] = [await waitedFor('?timeout=100ms'), await waitedFor()];
+  await clock.advance(100);
+  expect(await hasty.answer).toMatch(/^HTTP\/1\.1 504 /);
+  expect(other.isAnswered()).toBe(false);
+  await clock.advance(59_900);
+  expect(await other.answer).toMatch(/^HTTP\/1\.1 504 /);
+  expect((await own.send({ method: 'GET', path: '/metrics' })).text).toMatch(/apiserver_request_terminations_total\{code="504",component="apiserver",.*verb="POST"/);
 });
 
 test('a request that has come whole and takes too long leaves its connection to the next', async () => {
@@ -243,12 +260,18 @@ test('of requests that are sent before answers come, each is begun behind the an
 });
 
 test('watches last longer than requests may', async () => {
+  const clock = new FakeClock(Date.now());
+  await using own = await anApiServer({ clock });
   const lines: string[] = [];
+  const names = () => lines.map((line) => JSON.parse(line).object.metadata.name);
   const end = new AbortController();
-  const watch = server.stream({ method: 'GET', path: `${configmaps}?watch=1&timeoutSeconds=60` }, (line) => lines.push(line), end.signal);
-  await new Promise((resolve) => setTimeout(resolve, 1800));
-  await server.send({ method: 'POST', path: configmaps, contentType: json, raw: body('late') });
-  await expect.poll(() => lines.map((line) => JSON.parse(line).object.metadata.name)).toContain('late');
+  const create = (name: string) => own.send({ method: 'POST', path: configmaps, contentType: json, raw: body(name) });
+  await create('early');
+  const watch = own.stream({ method: 'GET', path: `${configmaps}?watch=1&timeoutSeconds=600` }, (line) => lines.push(line), end.signal);
+  await expect.poll(names).toContain('early');
+  await clock.advance(100_000);
+  await create('late');
+  await expect.poll(names).toContain('late');
   end.abort();
   await watch.catch(() => undefined);
 });
@@ -340,9 +363,9 @@ test('clients that go away in the middle leave nothing in flight', async () => {
 });
 
 test('a selector of thousands of terms is answered, one that is too long refused', async () => {
-  // Long ones are answered by a thread, which a busy machine begins later than the other server here waits.
-  await using patient = await anApiServer();
-  const list = (labelSelector: string) => patient.send({ method: 'GET', path: `/api/v1/configmaps?labelSelector=${labelSelector}` });
+  // Of a server of its own: others here write.
+  await using own = await anApiServer();
+  const list = (labelSelector: string) => own.send({ method: 'GET', path: `/api/v1/configmaps?labelSelector=${labelSelector}` });
   const terms = (length: number, key: string) => Array.from({ length }, (_, i) => `!${key}${i}`).join(',');
   // A server that has just begun still writes: its lists are of another revision each.
   const items = async (selector: string) => JSON.parse((await list(selector)).text).items;
@@ -359,12 +382,10 @@ test('of a query of more than ten thousand parameters nothing is read, as by Go'
 });
 
 test('a long list is whole and in order in every form', async () => {
-  // YAML of that length is written by a thread, which a busy machine begins later than the other server here waits.
-  await using patient = await anApiServer();
   const path = '/api/v1/namespaces/kube-public/configmaps';
   const names = Array.from({ length: 620 }, (_, i) => `c${String(i).padStart(3, '0')}`);
-  for (const name of names) await patient.store.write({ key: `/registry/configmaps/kube-public/${name}`, value: Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"${name}","namespace":"kube-public"},"data":{"a":"b"}}`) });
-  const get = (accept: string) => patient.send({ method: 'GET', path, accept });
+  for (const name of names) await server.store.write({ key: `/registry/configmaps/kube-public/${name}`, value: Buffer.from(`{"kind":"ConfigMap","apiVersion":"v1","metadata":{"name":"${name}","namespace":"kube-public"},"data":{"a":"b"}}`) });
+  const get = (accept: string) => server.send({ method: 'GET', path, accept });
   const table = JSON.parse((await get('application/json;as=Table;v=v1;g=meta.k8s.io')).text);
   expect(table.rows.map(({ cells }: { cells: string[] }) => cells[0])).toEqual(names);
   expect(table).toMatchObject({ kind: 'Table', columnDefinitions: [{ name: 'Name' }, { name: 'Data' }, { name: 'Age' }] });
@@ -391,7 +412,7 @@ test('a list whose first objects are large is whole', async () => {
 });
 
 test('a connection on which nothing is asked ends after a minute and a half; one with a silent watch stays', async () => {
-  const clock = new FakeClock();
+  const clock = new FakeClock(Date.now());
   await using own = await anApiServer({ clock });
   const admin = await own.authority.issue('CN=admin, O=system:masters', 'client');
   const session = async () => {
@@ -405,7 +426,7 @@ test('a connection on which nothing is asked ends after a minute and a half; one
   const [idle, watching] = await Promise.all([session(), session()]);
   const watch = watching.request({ ':path': `${configmaps}?watch=1&resourceVersion=0&timeoutSeconds=3000` });
   watch.on('error', () => undefined);
-  await new Promise((resolve) => watch.once('response', resolve));
+  expect((await once(watch, 'response'))[0]).toMatchObject({ ':status': 200 });
   const ended = new Promise((resolve) => idle.once('close', resolve));
   await clock.advance(90_000);
   await ended;

@@ -42,8 +42,14 @@ test('replies in any order find their calls on one connection', async () => {
 
 test('a lost reply is asked for again over a new connection with the same xid from the same port', async () => {
   await using server = await ScriptedServer.start((call) => call.connection > 1 && answer(call));
-  await using client = clientOf(server.port, { stallMs: 250 });
-  expect(await echo(client, 42)).toEqual({ value: 42, resent: true });
+  const clock = new FakeClock();
+  await using client = clientOf(server.port, { clock, stallMs: 2000 });
+  const answered = echo(client, 42);
+  await expect.poll(() => server.calls.length).toBe(1);
+  // The stall, and the wait before the next connection.
+  await clock.advance(2000);
+  await clock.advance(100);
+  expect(await answered).toEqual({ value: 42, resent: true });
   const [first, second] = server.calls;
   expect(second?.xid).toBe(first?.xid);
   expect(second?.peerPort).toBe(first?.peerPort);
