@@ -81,7 +81,7 @@ class Life {
 }
 
 test('no object of any kind, made up by its schema, is more than refused, kept, changed and shown', {
-  timeout: 60_000 + 100 * numRuns,
+  timeout: 120_000 + 100 * numRuns,
 }, async () => {
   await using server = await aServer();
   let kept = 0;
