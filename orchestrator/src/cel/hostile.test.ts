@@ -42,6 +42,7 @@ const bombs = [
   'l.all(x, o == o && o.items == o.items)',
   'l.map(x, {x: l.map(y, {y: l})}).size() > 0',
   'sets.equivalent(o.items, o.items)',
+  'l.all(x, google.protobuf.Struct{fields: o}.size() > 0)',
 ];
 
 test('bombs are broken off before the event loop would stand still, or are too expensive at once', () => {

@@ -65,7 +65,8 @@ function compile(environment: Environment, text: string, wanted: 'bool' | 'strin
   const compilation = environment.compile(text);
   if (compilation.type === 'invalid') return `${prefix}compilation failed: ${compilation.message}`;
   const { program } = compilation;
-  if (program.outputType.kind !== wanted) return ofType;
+  const { kind, isNullable } = program.outputType;
+  if (kind !== wanted || isNullable) return ofType;
   const problem = program.planError();
   if (problem === undefined) return program;
   return `${wanted === 'bool' ? 'program' : 'messageExpression'} instantiation failed: ${problem}`;

@@ -168,6 +168,7 @@ test('rules are checked when they are written: words, types and what they could 
     { rule: 'self.nope == 1' },
     { rule: 'self.min' },
     { rule: 'true', messageExpression: '1' },
+    { rule: 'google.protobuf.BoolValue{value: true}' },
   ]);
   expect(checkSchemaRules({ schema: broken, path })).toMatchObject([
     {
@@ -181,6 +182,8 @@ test('rules are checked when they are written: words, types and what they could 
       field: `${at}[2].messageExpression`,
       message: expect.stringMatching(/: messageExpression must evaluate to a string$/),
     },
+    // It could be none.
+    { field: `${at}[3].rule`, message: expect.stringMatching(/: cel expression must evaluate to a bool$/) },
   ]);
   const list = (more: object) => ({ type: 'array', items: { type: 'string' }, ...more }) as JsonSchema;
   const rule = { rule: 'self.list.all(x, self.list.all(y, x == y))' };

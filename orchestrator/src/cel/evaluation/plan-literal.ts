@@ -1,11 +1,14 @@
 import type { ListLiteral, MapLiteral, StructLiteral } from '../language/ast.ts';
+import { protobufMessages } from '../language/protobuf-types.ts';
 import { CelError } from '../values/cel-error.ts';
 import { ArrayList } from '../values/cel-list.ts';
 import { EntryMap } from '../values/cel-map.ts';
 import { formatValue } from '../values/format-value.ts';
 import { ObjectLiteral } from '../values/object-literal.ts';
 import { Optional } from '../values/optional.ts';
+import { protobufValue } from '../values/protobuf-message.ts';
 import type { Value } from '../values/value.ts';
+import { weightOf } from '../values/weight.ts';
 import { isError } from './frame.ts';
 import { constant, type Planned, type Planner } from './plan.ts';
 
@@ -78,6 +81,7 @@ function notOptional(name: string, value: Value): CelError {
 
 export function planStruct(planner: Planner, { name, fields }: StructLiteral): Planned {
   const planned = fields.map(({ field, value, optional }) => ({ field, optional, value: planner.plan(value) }));
+  const message = protobufMessages.get(name);
   return {
     step: (frame) => {
       const made = new Map<string, Value>();
@@ -88,7 +92,11 @@ export function planStruct(planner: Planner, { name, fields }: StructLiteral): P
         else if (!(given instanceof Optional)) return counted(notOptional(field, given));
         else if (given.value !== undefined) made.set(field, given.value);
       }
-      return counted(new ObjectLiteral(name, made));
+      if (!message) return counted(new ObjectLiteral(name, made));
+      const { meter } = frame.run;
+      // All that is in it becomes another value, whatever little that costs.
+      if (meter.hurried) for (const value of made.values()) meter.addUnpaid(weightOf(value, meter.left));
+      return counted(protobufValue(name, message, made));
       function counted<T>(result: T): T {
         frame.run.meter.add(structCost);
         return result;

@@ -1,5 +1,6 @@
 import type { Call, Comprehension, Expr, Ident, Select } from '../language/ast.ts';
 import type { FunctionDeclaration } from '../language/declarations.ts';
+import { protobufMessages } from '../language/protobuf-types.ts';
 import type { TypeProvider } from '../language/type-provider.ts';
 import { CelError } from '../values/cel-error.ts';
 import type { Result, Value } from '../values/value.ts';
@@ -75,6 +76,8 @@ export class Planner {
   }
 
   #ident({ name, reference }: Ident): Planned {
+    const message = protobufMessages.get(name);
+    if (message && !message.isNamed) throw new PlanError(`reference to undefined type: ${name}`);
     if (reference?.value !== undefined) return constant(reference.value);
     return watched(new RootedAttribute(variable(name, this.scope)));
   }

@@ -24,11 +24,14 @@ export class CelType {
   /** As messages print it. */
   readonly name: string;
   readonly parameters: readonly CelType[];
+  /** A protobuf message around a value: the value, or none. Otherwise it is as the value's type. */
+  readonly isNullable: boolean;
 
-  constructor(kind: TypeKind, name: string, parameters: readonly CelType[] = []) {
+  constructor(kind: TypeKind, name: string, parameters: readonly CelType[] = [], isNullable = false) {
     this.kind = kind;
     this.name = name;
     this.parameters = parameters;
+    this.isNullable = isNullable;
   }
 
   /** The n-th parameter; `dyn` where there is none. */
@@ -47,6 +50,7 @@ export class CelType {
 
   /** As the checker words it in errors: `map(string, dyn)`. */
   toString(): string {
+    if (this.isNullable) return `wrapper(${this.name})`;
     if (this.kind === 'type' && this.parameters.length === 0) return 'type';
     if (this.parameters.length === 0) return this.name;
     return `${this.name}(${this.parameters.join(', ')})`;
@@ -54,6 +58,8 @@ export class CelType {
 
   /** As cel-go's own types print themselves: durations and timestamps by their full names. */
   get declaredName(): string {
+    if (this.isNullable) return `wrapper(${this.name})`;
+    if (this.kind === 'any') return 'google.protobuf.Any';
     if (this.kind === 'duration') return 'google.protobuf.Duration';
     if (this.kind === 'timestamp') return 'google.protobuf.Timestamp';
     if (this.kind === 'null') return 'null_type';
@@ -78,6 +84,7 @@ export const typeType = new CelType('type', 'type');
 
 export const listOf = (element: CelType): CelType => new CelType('list', 'list', [element]);
 export const mapOf = (key: CelType, value: CelType): CelType => new CelType('map', 'map', [key, value]);
+export const nullableOf = ({ kind, name }: CelType): CelType => new CelType(kind, name, [], true);
 export const optionalOf = (value: CelType): CelType => new CelType('opaque', 'optional_type', [value]);
 export const typeOf = (type: CelType): CelType => new CelType('type', 'type', [type]);
 export const objectType = (name: string): CelType => new CelType('object', name);

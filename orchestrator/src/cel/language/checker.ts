@@ -25,6 +25,7 @@ import {
 } from './cel-type.ts';
 import { checkCall, checkOptionalSelect } from './check-call.ts';
 import type { FunctionDeclaration } from './declarations.ts';
+import { protobufMessages } from './protobuf-types.ts';
 import { meaningOf, Scope } from './scope.ts';
 import type { Issue } from './source.ts';
 import type { TypeProvider } from './type-provider.ts';
@@ -207,9 +208,10 @@ export class Checker {
     expr.name = meaning.name;
     expr.reference = { name: meaning.name };
     const type = meaning.type.kind === 'type' ? meaning.type.parameter(0) : undefined;
+    const isMessage = type !== undefined && (type.kind === 'object' || protobufMessages.has(meaning.name));
     if (!type) this.report(expr.at, `'${meaning.type}' is not a type`);
-    else if (type.kind !== 'object') this.report(expr.at, `'${type.declaredName}' is not a message type`);
-    expr.type = type?.kind === 'object' ? type : errorType;
+    else if (!isMessage) this.report(expr.at, `'${meaning.name}' is not a message type`);
+    expr.type = isMessage ? type : errorType;
     for (const { field, value, optional, at } of expr.fields) {
       this.check(value);
       const declared = this.objectField(at, meaning.name, field) ?? errorType;

@@ -1,5 +1,6 @@
 import type { Value } from '../values/value.ts';
-import { type CelType, typeOf } from './cel-type.ts';
+import { type CelType, intType, typeOf } from './cel-type.ts';
+import { protobufNull } from './protobuf-types.ts';
 import type { TypeProvider } from './type-provider.ts';
 
 /** What a name stands for while an expression is checked. */
@@ -34,6 +35,7 @@ export function meaningOf(scope: Scope, types: TypeProvider, written: string): M
   const name = written.startsWith('.') ? written.slice(1) : written;
   const variable = scope.find(name);
   if (variable) return { name, type: variable };
+  if (name === protobufNull) return { name, type: intType, value: 0n };
   const type = types.type(name);
   return type && { name, type: typeOf(type), value: type };
 }

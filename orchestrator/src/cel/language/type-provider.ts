@@ -3,7 +3,6 @@ import {
   bytesType,
   type CelType,
   doubleType,
-  durationType,
   dynType,
   intType,
   listOf,
@@ -12,10 +11,10 @@ import {
   objectType,
   optionalOf,
   stringType,
-  timestampType,
   typeType,
   uintType,
 } from './cel-type.ts';
+import { protobufField, protobufMessages } from './protobuf-types.ts';
 
 /** What objects of a declared type hold. */
 export interface ObjectDeclaration {
@@ -34,8 +33,6 @@ const named: ReadonlyMap<string, CelType> = new Map([
   ['bool', boolType],
   ['bytes', bytesType],
   ['double', doubleType],
-  ['google.protobuf.Duration', durationType],
-  ['google.protobuf.Timestamp', timestampType],
   ['int', intType],
   ['list', listOf(dynType)],
   ['map', mapOf(dynType, dynType)],
@@ -44,6 +41,7 @@ const named: ReadonlyMap<string, CelType> = new Map([
   ['string', stringType],
   ['type', typeType],
   ['uint', uintType],
+  ...Array.from(protobufMessages, ([name, { type }]) => [name, type] as const),
 ]);
 
 export class DeclaredTypes implements TypeProvider {
@@ -67,6 +65,8 @@ export class DeclaredTypes implements TypeProvider {
   }
 
   object(name: string): ObjectDeclaration | undefined {
+    const message = protobufMessages.get(name);
+    if (message) return { name, field: (field) => protobufField(message, field) };
     return this.#objects.get(name) ?? this.#named(name);
   }
 }

@@ -99,8 +99,8 @@ export class TypeSubstitution {
 }
 
 /** As the old checker had it: messages, times and everything opaque may be null. */
-function isNullable({ kind }: CelType): boolean {
-  return ['null', 'opaque', 'object', 'any', 'duration', 'timestamp'].includes(kind);
+function isNullable({ kind, isNullable }: CelType): boolean {
+  return isNullable || ['null', 'opaque', 'object', 'any', 'duration', 'timestamp'].includes(kind);
 }
 
 export function mostGeneral(a: CelType, b: CelType): CelType {
