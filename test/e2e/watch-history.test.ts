@@ -57,21 +57,21 @@ test('every watcher of a server sees the history of its file, over kill -9, rest
   const run = started(servers);
   for (let round = 0; round < rounds; round++)
     for (const signal of ['SIGKILL', 'SIGTERM'] as const) {
-      await run.progress(60 + rng.next() * 120, 10_000);
+      await run.progress(60 + rng.next() * 120, 120_000);
       await servers.stop(0, signal);
       take();
       if (rng.next() < 0.7) compactFile(file, Math.floor(rng.next() * 200));
       await rest(rng, 0, 300);
       await servers.up(0);
     }
-  await run.progress(60, 10_000);
+  await run.progress(60, 120_000);
   await run.stopWorking();
   // A file that is at rest: the server goes on saying that it lives, and is watched to the end once it is back.
   await servers.stop(0, 'SIGTERM');
   take();
   await servers.up(0);
   const history = new TrueHistory(changes, Number.POSITIVE_INFINITY);
-  expect((await run.finish(history, 60_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
+  expect((await run.finish(history, 120_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
   await servers.stop(0, 'SIGTERM');
   const told = run.recorder.sessions.flatMap(({ frames }) => frames.map(({ frame }) => frame.revision));
   expect(Math.max(...told)).toBeLessThanOrEqual(revisionOfFile(file));
@@ -91,17 +91,17 @@ test("every watcher of three servers on one etcd sees etcd's history, over rolli
   const run = started(servers);
   for (let round = 0; round < rounds; round++)
     for (const index of [0, 1, 2]) {
-      await run.progress(30 + rng.next() * 80, 10_000);
+      await run.progress(30 + rng.next() * 80, 120_000);
       await servers.stop(index, rng.next() < 0.5 ? 'SIGKILL' : 'SIGTERM');
       if (rng.next() < 0.5) await truth.compact(Math.floor(rng.next() * 200));
       await rest(rng, 0, 300);
       await servers.up(index);
     }
-  await run.progress(60, 10_000);
+  await run.progress(60, 120_000);
   await run.stopWorking();
   await truth.catchUp();
   // The servers go on saying that they live.
   const history = new TrueHistory(truth.changes, Number.POSITIVE_INFINITY);
-  expect((await run.finish(history, 60_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
+  expect((await run.finish(history, 120_000)).slice(0, 10), `seed ${seed}`).toEqual([]);
   expectMuch(run, history, 60 * rounds);
 });
