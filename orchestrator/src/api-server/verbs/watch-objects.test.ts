@@ -66,6 +66,34 @@ test('a watch from a compacted revision is told to list again', async () => {
   });
 });
 
+test('a watch whose client reads too slowly ends without a word, and goes on where that comes back', async () => {
+  await using server = await aServer();
+  const { client, store } = server;
+  const watch = (resourceVersion: string) =>
+    client.watch(resources.configmaps, { resourceVersion }, AbortSignal.timeout(60_000))[Symbol.asyncIterator]();
+  const slow = watch(String(store.revision));
+  const first = slow.next();
+  const { metadata } = await client.create(resources.configmaps, aConfigMap('read'));
+  expect((await first).value).toMatchObject({ type: 'ADDED', object: { metadata: { name: 'read' } } });
+  await client.create(resources.configmaps, aConfigMap('missed'));
+  const key = '/registry/configmaps/default/many';
+  const value = new TextEncoder().encode(
+    JSON.stringify({ kind: 'ConfigMap', apiVersion: 'v1', metadata: { name: 'many' } }),
+  );
+  for (let expected = 0, i = 0; i < 10_001; i++) {
+    const result = await store.write({ key, value, expected });
+    if (result.ok) expected = result.revision;
+  }
+  const seen: WatchEvent[] = [];
+  for (let next = await slow.next(); !next.done; next = await slow.next()) seen.push(next.value);
+  expect(seen.length).toBeLessThan(10_000);
+  const again = watch(seen.at(-1)?.object.metadata.resourceVersion ?? metadata.resourceVersion!);
+  expect((await again.next()).value).toMatchObject({
+    object: { metadata: { name: seen.length > 0 ? 'many' : 'missed' } },
+  });
+  await again.return?.();
+});
+
 test('a store that closes ends its watches without a word', async () => {
   await using server = await aServer();
   const { client, clock, store } = server;

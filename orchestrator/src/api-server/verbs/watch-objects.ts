@@ -119,9 +119,9 @@ class ObjectWatch {
       else if (this.#o.options.allowWatchBookmarks) yield* this.#withBookmarks(events);
       else for await (const batch of events) yield* this.#framesOf(batch);
     } catch (error) {
-      if (isExpired(error)) yield expired(`too old resource version: ${this.#revision}`);
-      // A store that closes, or is out of reach, ends its watches without a word; watchers come back, here or elsewhere.
-      else if (!isAbort(error) && !(error instanceof StoreError)) throw error;
+      // A store that closes, is out of reach, or has kept as much as it may for who is slow, ends watches without a word, as upstream's
+      // (cacheWatcher.forget): watchers come back, here or elsewhere, go on behind what they read, and are told where that is too old.
+      if (!isAbort(error) && !(error instanceof StoreError)) throw error;
     } finally {
       signal.removeEventListener('abort', stop);
       this.#end.abort(ended);
