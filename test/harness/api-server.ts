@@ -1,5 +1,7 @@
 import 'reflect-metadata';
+import { writeFileSync } from 'node:fs';
 import { request as httpsRequest } from 'node:https';
+import { join } from 'node:path';
 import { type Clock, type Logger, silentLogger, systemClock, systemRng } from '@berth/kit';
 import * as x509 from '@peculiar/x509';
 import {
@@ -95,6 +97,12 @@ export interface Reply {
   readonly text: string;
 }
 
+function keepIn(folder: string, texts: Pair & { readonly clientCa: string }) {
+  const files = { cert: join(folder, 'server.crt'), key: join(folder, 'server.key'), clientCa: join(folder, 'ca.crt') };
+  for (const name of ['cert', 'key', 'clientCa'] as const) writeFileSync(files[name], texts[name]);
+  return files;
+}
+
 /** A server over real TLS, on a store in memory. */
 export async function anApiServer(
   options: {
@@ -102,6 +110,8 @@ export async function anApiServer(
     log?: Logger;
     authentication?: AuthenticationOptions;
     limits?: LimitOptions;
+    /** A folder to keep server.crt, server.key and ca.crt in, which are followed. */
+    keptIn?: string;
     /** Over what is here by default. */
     more?: Partial<ApiServerOptions>;
   } = {},
@@ -126,7 +136,9 @@ export async function anApiServer(
     ...options.more,
     ...(options.limits ? { limits: options.limits } : {}),
   });
-  const listener = await server.listen({ address: '127.0.0.1', port: 0, ...own, clientCa: authority.cert });
+  const credentials = { ...own, clientCa: authority.cert };
+  const files = options.keptIn === undefined ? {} : { files: keepIn(options.keptIn, credentials) };
+  const listener = await server.listen({ address: '127.0.0.1', port: 0, ...credentials, ...files });
   const open = (exchange: Exchange, onLine: (line: string) => void, signal?: AbortSignal) =>
     new Promise<Reply>((resolve, reject) => {
       const { method, path, contentType, accept, body, raw, certificate = true } = exchange;

@@ -32,6 +32,7 @@ import { swaggerPath } from './discovery/swagger-path.ts';
 import { type EncryptionOptions, type Following, withEncryptedStore } from './encryption/with-encrypted-store.ts';
 import { type HealthCheck, healthPaths } from './health-paths.ts';
 import type { TokenAuthenticator } from './http/authenticate.ts';
+import { followCredentials } from './http/follow-credentials.ts';
 import { type Listener, type ListenOptions, listen, type Upgrade } from './http/listener.ts';
 import { InProcessTransport } from './in-process-transport.ts';
 import type { LimitOptions } from './limits/limit-options.ts';
@@ -272,10 +273,11 @@ class Server implements ApiServer {
       isRemote: ({ group, version }) => this.#remotes.find(group, version) !== undefined,
       upgrade: (upgrade) => this.#upgrade(upgrade),
     });
+    const { frontProxy } = authentication;
+    const publish = (clientCa: string) => publishAuthentication(this.pipeline.context, { clientCa, frontProxy });
+    followCredentials({ listener, options, frontProxy, publish, clock, log }, this.#end.signal);
     if (this.#listeners.push(listener) === 1) {
-      const { frontProxy } = authentication;
-      const published = { clientCa: options.clientCa, frontProxy };
-      await Promise.all([publishAuthentication(this.pipeline.context, published), this.#startPresence(listener)]);
+      await Promise.all([publish(options.clientCa), this.#startPresence(listener)]);
       this.#localApis = this.#registerLocalApis();
     }
     return listener;

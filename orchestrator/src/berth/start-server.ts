@@ -136,9 +136,12 @@ async function started(start: typeof createApiServer, options: ApiServerOptions)
   }
 }
 
-async function listen(api: ApiServer, { address, port, pki }: StartServerOptions): Promise<Listener> {
+type Paths = [cert: string, key: string, clientCa: string];
+
+async function listen(api: ApiServer, { address, port, pki, data }: StartServerOptions): Promise<Listener> {
+  const [cert, key, clientCa] = ['server.crt', 'server.key', 'ca.crt'].map((name) => join(data.pki, name)) as Paths;
   try {
-    return await api.listen({ address, port, cert: pki.server.cert, key: pki.server.key, clientCa: pki.ca });
+    return await api.listen({ address, port, ...pki.server, clientCa: pki.ca, files: { cert, key, clientCa } });
   } catch (error) {
     // A file of users that is wrong.
     if (error instanceof RangeError) throw new BerthError('Usage', error.message, { cause: error });

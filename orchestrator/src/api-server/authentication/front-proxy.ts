@@ -17,24 +17,38 @@ export interface FrontProxyOptions {
 
 /** Knows users by what a proxy that has authenticated them says in headers (apiserver headerrequest). */
 export class FrontProxy {
-  /** PEM: whose certificates proxies have. */
-  readonly ca: string;
-  readonly #roots: readonly X509Certificate[];
+  #ca: string;
+  #roots: readonly X509Certificate[];
   readonly #options: FrontProxyOptions;
 
   constructor(ca: string, options: FrontProxyOptions) {
-    this.ca = ca;
     this.#options = options;
+    this.#ca = ca;
     this.#roots = certificatesOf(ca);
   }
 
+  /** PEM: whose certificates proxies have. */
+  get ca(): string {
+    return this.#ca;
+  }
+
+  get caFile(): string {
+    return this.#options.clientCaFile;
+  }
+
+  /** From now on proxies have certificates of these. @throws Error – there is none, or one that cannot be read. */
+  trust(ca: string): void {
+    this.#roots = certificatesOf(ca);
+    this.#ca = ca;
+  }
+
   /** Who a request is for, where a proxy sent it. Header by header, as they came: a group's name may have a comma. */
-  userOf(rawHeaders: readonly string[], socket: TLSSocket): User | undefined {
+  userOf(rawHeaders: readonly string[], socket: TLSSocket, now: number): User | undefined {
     const { usernameHeaders, uidHeaders, groupHeaders, extraHeaderPrefixes } = this.#options;
     if (!hasAny(rawHeaders, usernameHeaders)) return undefined;
     const headers = valuesByName(rawHeaders);
     const name = firstOf(headers, usernameHeaders);
-    if (name === undefined || !this.#isProxy(socket)) return undefined;
+    if (name === undefined || !this.#isProxy(socket, now)) return undefined;
     const uid = firstOf(headers, uidHeaders);
     const extra = extraOf(headers, extraHeaderPrefixes);
     return {
@@ -58,9 +72,10 @@ export class FrontProxy {
     };
   }
 
-  #isProxy(socket: TLSSocket): boolean {
+  #isProxy(socket: TLSSocket, now: number): boolean {
     if (!socket.authorized) return false;
     const certificate = socket.getPeerCertificate();
+    if (Date.parse(certificate.valid_to) < now) return false;
     const { CN } = certificate.subject ?? {};
     const { allowedNames } = this.#options;
     if (allowedNames.length > 0 && !(typeof CN === 'string' && allowedNames.includes(CN))) return false;

@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import type { TLSSocket } from 'node:tls';
+import type { Clock } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { Authentication } from '../authentication/authentication.ts';
 import { isIssuedBy } from '../authentication/certificate-roots.ts';
@@ -21,9 +22,11 @@ export interface CertificateObserver {
 interface CertificateUser {
   readonly user: User | 'invalid' | undefined;
   readonly expiresAtMs: number;
+  /** By which it is so. */
+  readonly roots: Authentication['userRoots'];
 }
 
-/** A certificate does not change while its connection lives. */
+/** A certificate does not change while its connection lives; who is believed may. */
 const known = new WeakMap<object, CertificateUser>();
 
 /**
@@ -35,12 +38,14 @@ export async function authenticate(
   { headers, rawHeaders, url = '' }: Pick<IncomingMessage, 'headers' | 'rawHeaders' | 'url'>,
   socket: TLSSocket,
   { frontProxy, userRoots, tokens, passwords, anonymous: anyone }: Authentication,
-  observer: CertificateObserver,
+  { clock, observer }: { readonly clock: Pick<Clock, 'now'>; readonly observer: CertificateObserver },
 ): Promise<User> {
-  const proxied = frontProxy?.userOf(rawHeaders, socket);
+  const proxied = frontProxy?.userOf(rawHeaders, socket, clock.now());
   if (proxied) return authenticated(proxied);
   const { authorization } = headers;
-  const { user: certificate, expiresAtMs } = certificateUser(socket, userRoots);
+  const { user, expiresAtMs } = certificateUser(socket, userRoots);
+  // One that is over while its connection lives as well (apiserver x509 AuthenticateRequest verifies it with each request).
+  const certificate = user !== undefined && expiresAtMs < clock.now() ? 'invalid' : user;
   if (certificate !== undefined && certificate !== 'invalid') {
     observer.certificate(expiresAtMs);
     return certificate;
@@ -119,9 +124,10 @@ function authenticated(user: User): User {
 
 function certificateUser(socket: TLSSocket, roots: Authentication['userRoots']): CertificateUser {
   let certificate = known.get(socket);
-  if (!certificate) {
+  if (!certificate || certificate.roots !== roots) {
     const user = readCertificate(socket, roots);
-    certificate = { user, expiresAtMs: user === undefined ? 0 : Date.parse(socket.getPeerCertificate().valid_to) };
+    const expiresAtMs = user === undefined ? 0 : Date.parse(socket.getPeerCertificate().valid_to);
+    certificate = { user, expiresAtMs, roots };
     known.set(socket, certificate);
   }
   return certificate;

@@ -30,19 +30,26 @@ import { wantedUpgrade } from './wanted-upgrade.ts';
 
 export type { Upgrade } from './handler-parts.ts';
 
-export interface ListenOptions {
-  readonly address: string;
-  /** 0 picks a free one. */
-  readonly port: number;
-  /** PEM: the server's certificate (chain) and key, and the authority of client certificates. */
+/** PEM: the server's certificate (chain) and key, and the authority of client certificates. */
+export interface Credentials {
   readonly cert: string;
   readonly key: string;
   readonly clientCa: string;
 }
 
+export interface ListenOptions extends Credentials {
+  readonly address: string;
+  /** 0 picks a free one. */
+  readonly port: number;
+  /** Where these are kept: what changes there counts at once. */
+  readonly files?: Credentials;
+}
+
 export interface Listener extends AsyncDisposable {
   readonly address: string;
   readonly port: number;
+  /** Shows these from now on, and believes no certificate that they do not, on connections there are as well. */
+  renew(credentials: Credentials): void;
 }
 
 /**
@@ -98,8 +105,14 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   // Who asks for a protocol that is not served there is answered in HTTP/1.1, as by Go's server.
   const shouldUpgradeCallback = (message: IncomingMessage) => wantedUpgrade(message, parts.isRemote) !== undefined;
   Object.assign(server, { ...idle, shouldUpgradeCallback });
-  const userRoots = frontProxy ? { userRoots: certificatesOf(options.clientCa) } : {};
-  const { live } = serve(server, { ...parts, authentication: { ...parts.authentication, ...userRoots } });
+  let userRoots = certificatesOf(options.clientCa);
+  const authentication = {
+    ...parts.authentication,
+    get userRoots() {
+      return userRoots;
+    },
+  };
+  const { live } = serve(server, { ...parts, authentication });
   beginInTurns(server, parts.clock, handshakeMs);
   server.prependListener('secureConnection', endInTurns);
   const sockets = trackSockets(server);
@@ -114,6 +127,10 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   return {
     address,
     port,
+    renew: (credentials) => {
+      userRoots = certificatesOf(credentials.clientCa);
+      server.setSecureContext(secrets(credentials, frontProxy?.ca));
+    },
     [Symbol.asyncDispose]: async () => {
       // Node would cut off answers that are not written yet, and requests on their way: connections end with their next answer.
       Object.assign(server, { closeIdleConnections: () => undefined });
@@ -128,15 +145,21 @@ export async function listen(options: ListenOptions, parts: HandlerParts): Promi
   };
 }
 
-function serverOptions({ cert, key, clientCa }: ListenOptions, proxyCa: string | undefined): SecureServerOptions {
+function secrets({ cert, key, clientCa }: Credentials, proxyCa: string | undefined) {
   return {
-    allowHTTP1: true,
     cert,
     key,
     ca: proxyCa === undefined ? clientCa : [clientCa, proxyCa],
-    requestCert: true,
     // As Go's roots: an intermediate authority may be one.
     allowPartialTrustChain: true,
+  };
+}
+
+function serverOptions(credentials: Credentials, proxyCa: string | undefined): SecureServerOptions {
+  return {
+    allowHTTP1: true,
+    ...secrets(credentials, proxyCa),
+    requestCert: true,
     // Who has no certificate may have a token, or may look at the version.
     rejectUnauthorized: false,
     handshakeTimeout: handshakeMs,
