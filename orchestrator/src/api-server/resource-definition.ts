@@ -56,7 +56,8 @@ export interface CheckAbout {
 
 /**
  * The rules of one kind; every one is optional and runs in this order.
- * Create: prepareForCreate → default → validate. Update: prepareForUpdate → default → validate → validateUpdate.
+ * Create: prepareForCreate → default → validate; of custom resources default → prepareForCreate → validate,
+ * so that a status is dropped with its defaults. Update: prepareForUpdate → default → validate → validateUpdate.
  */
 export interface Rules {
   /** Fills what upstream's SetDefaults functions fill. Idempotent; also runs on what was stored by an older version. */
@@ -107,7 +108,8 @@ export interface Rules {
     | 'deviceClassName'
     | 'dnsLabel'
     | 'dns1035Label'
-    | 'pathSegment';
+    | 'pathSegment'
+    | 'rbacName';
   /** Fields a selector may name besides metadata.name and metadata.namespace. */
   readonly selectableFields?: Readonly<Record<string, (object: AnyObject) => string>>;
   /** How long deletion waits where the request does not say (pods: spec.terminationGracePeriodSeconds); absent: at once. */

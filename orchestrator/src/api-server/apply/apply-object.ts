@@ -53,6 +53,7 @@ export function applyObject(request: ApplyRequest): AnyObject {
     const first = { scope, live: undefined, next: live, sent: undefined, manager: beforeApply, now: request.now };
     managed = ownedBefore(first, managed);
   }
+  if (stored && scope.reconcile) checkLive(live, scope);
   const { object, entries } = applied(request, live, managed);
   const next = manager === 'kubectl' ? withLastApplied(object, config) : object;
   const metadata = { ...next.metadata, ...(entries ? { managedFields: entries } : {}) };
@@ -81,9 +82,27 @@ function checkConfig(config: Record<string, unknown>, { group, version, kind, ap
   try {
     validateTyped({ value: config, type });
   } catch (error) {
-    const what = `${printName(config)}; ${group}/${version}, Kind=${kind}`;
-    throw failed(`failed to create typed patch object (${what}): ${(error as Error).message}`);
+    throw untyped('patch', config, { group, version, kind }, error);
   }
+}
+
+/** @throws ApiError – it was stored by another schema, and does not fit this one. */
+function checkLive(live: AnyObject, scope: FieldScope): void {
+  try {
+    validateTyped({ value: live, type: scope.type }, { duplicates: true });
+  } catch (error) {
+    throw untyped('live', live, scope, error);
+  }
+}
+
+function untyped(
+  which: 'patch' | 'live',
+  object: Record<string, unknown>,
+  { group, version, kind }: Pick<FieldScope, 'group' | 'version' | 'kind'>,
+  error: unknown,
+): ApiError {
+  const what = `${printName(object)}; ${group}/${version}, Kind=${kind}`;
+  return failed(`failed to create typed ${which} object (${what}): ${(error as Error).message}`);
 }
 
 /** Whether they can be read: what can't be is none of them, and is left to its type (Unstructured.GetManagedFields). */

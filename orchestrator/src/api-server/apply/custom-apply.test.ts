@@ -202,3 +202,25 @@ test('what does not fit its schema is written without managedFields', async () =
   expect(await stored()).not.toHaveProperty('status');
   expect((await stored()).metadata).not.toHaveProperty('managedFields');
 });
+
+// As structured-merge-diff: it cannot be merged with, whatever is applied.
+test('what was stored by another schema and does not fit this one is not applied to', async () => {
+  await using foos = await aFooServer();
+  const { apply, server, stored } = foos;
+  await apply('alice', aFoo('f', { settings: { a: 'x' } }));
+  const path = '/apis/apiextensions.k8s.io/v1/customresourcedefinitions/foos.samplecontroller.k8s.io';
+  const now = schemaWith({ type: 'integer' });
+  const replace = { op: 'replace', path: '/spec/versions/0/schema/openAPIV3Schema', value: now };
+  await server.send('PATCH', path, [replace], 'application/json-patch+json');
+  const { object } = await stored();
+  const what = '(default/f; samplecontroller.k8s.io/v1alpha1, Kind=Foo)';
+  const why = '.spec.settings: expected numeric (int or float), got ';
+  const message = expect.stringContaining(`failed to create typed live object ${what}: ${why}`);
+  const words = { code: 500, message };
+  for (const spec of [{}, { replicas: 1 }, { settings: 1 }])
+    await expect.poll(() => apply('alice', aFoo('f', spec)).catch(({ status }) => status)).toMatchObject(words);
+  expect((await stored()).object).toEqual(object);
+  await server.send('PATCH', `${foosPath}/f`, { spec: { settings: 1 } }, 'application/merge-patch+json');
+  await apply('alice', aFoo('f', { replicas: 1 }));
+  expect((await stored()).object.spec).toEqual({ replicas: 1, settings: 1 });
+});
