@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { certificatesOf } from '../../orchestrator/src/api-server/authentication/certificate-roots.ts';
 import { anApiServer, anAuthority } from '../harness/api-server.ts';
@@ -148,6 +149,13 @@ test('a file names several issuers, and who may be anonymous', async () => {
   expect(await world.bearer(one.token({ hd: 'example.com', aud: 'x' }))).toMatchObject({ username: '0:jane', uid: 'jane' });
   expect(await world.bearer(other.token({ hd: 'example.com' }))).toMatchObject({ username: '1:jane' });
   expect(await world.bearer(other.token())).toBe(401);
+  const { text } = await world.api.send({ method: 'GET', path: '/metrics' });
+  const judged = (issuer: string, result: string) => {
+    const hash = createHash('sha256').update(issuer).digest('hex');
+    return `apiserver_authentication_jwt_authenticator_latency_seconds_count{jwt_issuer_hash="sha256:${hash}",result="${result}"} 1\n`;
+  };
+  for (const line of [judged(one.url, 'success'), judged(other.url, 'success'), judged(other.url, 'failure')]) expect(text).toContain(line);
+  expect(text).not.toContain(judged(one.url, 'failure'));
   const get = async (path: string) => (await world.api.send({ method: 'GET', path, certificate: false })).status;
   expect([await get('/livez'), await get('/healthz'), await get('/livez/x')]).toEqual([200, 401, 401]);
   await expect(aWorld({ configFile: config.path, anonymous: true })).rejects.toThrow(/--anonymous-auth flag cannot be set/);

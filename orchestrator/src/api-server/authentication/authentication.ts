@@ -89,14 +89,14 @@ function anonymousOf(
 }
 
 async function configuredIssuers(
-  { clock, log, outbound }: ServerContext,
+  { clock, log, metrics, outbound }: ServerContext,
   { configFile: path, oidc }: AuthenticationOptions,
   { own, signal, reloaded }: AuthenticationRun,
 ) {
   if (path === undefined) return undefined;
   if (oidc) throw new RangeError('authentication-config file and oidc-* flags are mutually exclusive');
   const { ConfiguredIssuers } = await import('./oidc/configured-issuers.ts');
-  const parts = { caller: await outbound.caller(), clock, log, reloaded };
+  const parts = { caller: await outbound.caller(), clock, log, metrics: metrics.tokens, reloaded };
   return ConfiguredIssuers.start(
     { ...parts, path, own: own.flatMap(({ issuer, otherIssuers }) => [issuer, ...otherIssuers]) },
     signal,
@@ -104,13 +104,13 @@ async function configuredIssuers(
 }
 
 async function flaggedIssuer(
-  { clock, log, outbound }: ServerContext,
+  { clock, log, metrics, outbound }: ServerContext,
   { oidc }: AuthenticationOptions,
 ): Promise<TokenAuthenticator[]> {
   if (!oidc) return [];
   const issuer = await import('./oidc/oidc-flags.ts').then(({ issuerOfFlags }) => issuerOfFlags(oidc));
   const { OidcAuthenticator } = await import('./oidc/oidc-authenticator.ts');
-  return [new OidcAuthenticator(issuer, { caller: await outbound.caller(), clock, log })];
+  return [new OidcAuthenticator(issuer, { caller: await outbound.caller(), clock, log, metrics: metrics.tokens })];
 }
 
 async function webhook(

@@ -1,6 +1,10 @@
+import { createHash } from 'node:crypto';
 import type { Counter, Histogram, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
 
-/** Tokens of service accounts and those that a webhook is asked about, under upstream's names (pkg/serviceaccount, apiserver token/cache). */
+/** Upstream's, of what asks an issuer for its keys now and then. */
+const idTokenSeconds = [0.001, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+
+/** Tokens of service accounts, ID tokens and those that a webhook is asked about, under upstream's names (pkg/serviceaccount, apiserver token/cache). */
 export class TokenMetrics {
   readonly valid: Counter;
   readonly stale: Counter;
@@ -8,6 +12,7 @@ export class TokenMetrics {
   readonly #requests: SeriesOf<Counter>;
   readonly #seconds: SeriesOf<Histogram>;
   readonly #fetches: SeriesOf<Counter>;
+  readonly #idTokens: SeriesOf<Histogram>;
   #fetching = 0;
   #waiting = 0;
 
@@ -29,6 +34,12 @@ export class TokenMetrics {
       by,
     );
     this.#fetches = registry.counter(cache('fetch_total'), 'Questions to a webhook, by how they ended.', by);
+    this.#idTokens = registry.histogram(
+      'apiserver_authentication_jwt_authenticator_latency_seconds',
+      'How long it took to tell whose an ID token is, by its issuer.',
+      ['jwt_issuer_hash', 'result'],
+      idTokenSeconds,
+    );
     registry.gauge(
       cache('active_fetch_count'),
       'Tokens that a webhook is asked about, and requests that wait for it.',
@@ -38,6 +49,12 @@ export class TokenMetrics {
         [['in_flight'], this.#fetching],
       ],
     );
+  }
+
+  /** An ID token of `issuer` was accepted, or was not. */
+  judged(issuer: string, accepted: boolean, ms: number): void {
+    const hash = `sha256:${createHash('sha256').update(issuer).digest('hex')}`;
+    this.#idTokens.at(hash, accepted ? 'success' : 'failure').observe(ms / 1000);
   }
 
   looked(status: 'hit' | 'miss', ms: number): void {

@@ -1,6 +1,7 @@
 import { type Clock, type Logger, ownMember } from '@berth/kit';
 import { unmarshalProblem } from '@berth/kube';
 import type { Refused, TokenAuthenticator } from '../../http/authenticate.ts';
+import type { TokenMetrics } from '../../metrics/token-metrics.ts';
 import type { User } from '../../user.ts';
 import { CallError } from '../../webhook/call-error.ts';
 import type { HttpsCaller } from '../../webhook/https-caller.ts';
@@ -16,6 +17,8 @@ export interface OidcParts {
   readonly caller: Pick<HttpsCaller, 'call'>;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Absent: nothing is counted. */
+  readonly metrics?: Pick<TokenMetrics, 'judged'>;
 }
 
 /** ID tokens of an OpenID Connect issuer (apiserver plugin/pkg/authenticator/token/oidc). */
@@ -44,14 +47,22 @@ export class OidcAuthenticator implements TokenAuthenticator {
 
   async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
     const jwt = parseJwt(token);
-    if (!jwt || issuerOf(jwt) !== this.#options.issuer) return undefined;
+    const { issuer } = this.#options;
+    if (!jwt || issuerOf(jwt) !== issuer) return undefined;
+    const { clock, metrics } = this.#parts;
+    const beganMs = clock.monotonicMs();
+    let accepted = false;
     try {
-      return this.#userOf(await this.#claimsOf(jwt));
+      const user = this.#userOf(await this.#claimsOf(jwt));
+      accepted = true;
+      return user;
     } catch (error) {
       if (!(error instanceof ClaimError || error instanceof CallError)) throw error;
-      this.#parts.log.warn('a token was refused', { issuer: this.#options.issuer, reason: error.message });
+      this.#parts.log.warn('a token was refused', { issuer, reason: error.message });
       refused?.(error.message);
       return undefined;
+    } finally {
+      metrics?.judged(issuer, accepted, clock.monotonicMs() - beganMs);
     }
   }
 
