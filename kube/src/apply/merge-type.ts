@@ -66,7 +66,7 @@ export function mergeTypeOf(schema: ObjectSchema): MergeType {
 /** Definitions refer to each other and to themselves, so that fields are read at first use. */
 class StructMap implements MergeMap {
   readonly atomic: boolean;
-  readonly element = undefined;
+  readonly element: MergeType | undefined;
   readonly #schema: ObjectSchema;
   #fields: ReadonlyMap<string, MergeType> | undefined;
   #defaults: ReadonlyMap<string, unknown> | undefined;
@@ -74,6 +74,8 @@ class StructMap implements MergeMap {
   constructor(schema: ObjectSchema, atomic: boolean) {
     this.#schema = schema;
     this.atomic = atomic;
+    // To OpenAPI what names no fields may have any (kube-openapi schemaconv parseObject).
+    this.element = schema.fields.size === 0 ? deduced : undefined;
   }
 
   get fields(): ReadonlyMap<string, MergeType> {

@@ -85,7 +85,8 @@ export class BodyDecoder {
   async anyVersion(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
     const { value, duplicates, repeated = [], summary, text = '' } = await this.#parse(request, expected);
     if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
-    if (value['kind'] !== undefined && value['kind'] !== '' && value['kind'] !== expected.kind)
+    const [kind, apiVersion] = [value['kind'] || expected.kind, value['apiVersion'] || apiVersionOf(expected)];
+    if (kind !== expected.kind || unregisteredKind({ kind: expected.kind, apiVersion: `${apiVersion}` }) !== undefined)
       return withKind(value, expected, summary) as AnyObject;
     return this.#conformAudited(request, value, expected, {
       validation,

@@ -1,4 +1,4 @@
-import { apiError, type PodSpec, Quantity, type RuntimeClass, withSentEmpty } from '@berth/kube';
+import { apiError, goQuote, type PodSpec, Quantity, type RuntimeClass, withSentEmpty } from '@berth/kube';
 import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
 import { type AdmissionLookup, unaskable } from './lookup.ts';
 import { mergeTolerations } from './merge-tolerations.ts';
@@ -39,7 +39,7 @@ async function classOf(lookup: AdmissionLookup, request: AdmissionRequest): Prom
   const wrong = unaskable(name);
   if (wrong !== undefined) throw apiError('Unknown', wrong, { code: 500 });
   const found = await lookup.find('node.k8s.io', 'runtimeclasses', '', name);
-  if (!found) throw refused(request, `pod rejected: RuntimeClass ${JSON.stringify(name)} not found`);
+  if (!found) throw refused(request, `pod rejected: RuntimeClass ${goQuote(name)} not found`);
   return found as unknown as RuntimeClass;
 }
 

@@ -47,7 +47,9 @@ function completeRules(row: ResourceRow, kind: KindRules, own: Rules): Rules {
   };
   const path = `${row.group}/${row.plural}`;
   // These are checked by libraries that know no finalizers.
-  const knowsNone = /^(api(extensions|registration)|admissionregistration)\./.test(row.group) || metadataLast.has(path);
+  const knowsNone =
+    /^(api(extensions|registration)|admissionregistration|coordination|node)\./.test(row.group) ||
+    metadataLast.has(path);
   const finalizerErrors = knowsNone ? () => [] : validateStandardFinalizers;
   const changeErrors =
     metadataAsWhole.has(path) || metadataLast.has(path)

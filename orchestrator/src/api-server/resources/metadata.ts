@@ -26,6 +26,8 @@ const nameChecks: Readonly<Record<NameRule, NameCheck>> = {
   dnsLabel: dns1123Label,
   dns1035Label,
   pathSegment,
+  // Beginnings too (ValidateRBACName).
+  rbacName: pathSegment,
 };
 
 /** Of beginnings less is asked; what is declared of names says nothing of theirs. */

@@ -1,3 +1,4 @@
+import { urlComplaint } from '../../cel/library/go-url.ts';
 import type { FieldError } from '../resource-definition.ts';
 import { child, invalid, required } from './field.ts';
 import { dns1123Subdomain, portNumber } from './names.ts';
@@ -6,12 +7,10 @@ const form = '; desired format: https://host[/path]';
 
 /** What is wrong with the URL of a webhook (apiserver util/webhook ValidateWebhookURL). */
 export function webhookUrlErrors(text: string, path: string): FieldError[] {
+  const complaint = urlComplaint(text);
+  if (complaint !== undefined) return [required(path, `url must be a valid URL: ${complaint}${form}`)];
   // Go reads paths as URLs as well.
-  const parts = /^(?:([a-z][a-z0-9+.-]*):)?(?:\/\/([^/?#]*))?[^?#]*(?:\?([^#]*))?(?:#(.*))?$/is.exec(text);
-  if (!parts || (parts[2] && !URL.canParse(`https://${parts[2]}`)))
-    return [required(path, `url must be a valid URL: parse ${JSON.stringify(text)}: invalid URI${form}`)];
-  if (text.startsWith(':'))
-    return [required(path, `url must be a valid URL: parse ${JSON.stringify(text)}: missing protocol scheme${form}`)];
+  const parts = /^(?:([a-z][a-z0-9+.-]*):)?(?:\/\/([^/?#]*))?[^?#]*(?:\?([^#]*))?(?:#(.*))?$/is.exec(text) ?? [];
   const [, scheme = '', authority = '', query = '', fragment = ''] = parts;
   const at = authority.lastIndexOf('@');
   return [

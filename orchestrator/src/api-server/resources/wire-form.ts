@@ -12,6 +12,8 @@ interface FieldForm {
   readonly code: string;
   readonly always: boolean;
   readonly type: string | undefined;
+  /** Of a collection of quantities: the text of each. */
+  readonly amount: ((value: unknown) => string) | undefined;
 }
 
 type Json = Record<string, unknown>;
@@ -82,7 +84,15 @@ function formsOf(type: string): TypeForms {
   if (known) return known;
   const forms = (wireForms[type]?.split(' ') ?? []).map((text): FieldForm => {
     const [name, code, target] = text.split(':') as [string, string, string | undefined];
-    return { name, code: code.charAt(0), always: code.endsWith('!'), type: target };
+    // No other group has its resource lists defaulted, nor is a list of quantities one.
+    const amount = code.startsWith('m') && type.startsWith('core.') ? resourceAmount : canonicalQuantity;
+    return {
+      name,
+      code: code.charAt(0),
+      always: code.endsWith('!'),
+      type: target === 'q' ? undefined : target,
+      amount: target === 'q' ? amount : undefined,
+    };
   });
   const made: TypeForms = {
     byName: new Map(forms.map((form) => [form.name, form])),
@@ -149,12 +159,11 @@ function normalizeScalar(value: unknown, code: string, always: boolean): unknown
   return value;
 }
 
-function normalizeCollection(value: unknown, { always, type }: FieldForm, nulls: boolean): unknown {
+function normalizeCollection(value: unknown, { always, type, amount }: FieldForm, nulls: boolean): unknown {
   if (value === undefined) return always && nulls ? null : undefined;
   const entries = Object.values(value as Json);
   if (entries.length === 0 && !always) return undefined;
-  if (type === 'q')
-    for (const [key, quantity] of Object.entries(value as Json)) (value as Json)[key] = resourceAmount(quantity);
+  if (amount) for (const [key, quantity] of Object.entries(value as Json)) (value as Json)[key] = amount(quantity);
   else if (type !== undefined) for (const entry of entries) if (isJson(entry)) normalize(entry, type, nulls);
   return value;
 }

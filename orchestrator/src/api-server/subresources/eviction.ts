@@ -7,6 +7,7 @@ import {
   readDeleteOptions,
 } from '../delete-options.ts';
 import { invalid as invalidObject } from '../invalid.ts';
+import { ensureNamespace } from '../object-rules.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { invalid } from '../resources/field.ts';
 import type { ResourceRoute } from '../route.ts';
@@ -28,6 +29,7 @@ export async function evictPod(context: ServerContext, route: ResourceRoute, req
   const { definition, namespace, name } = route;
   const written = writeOptionsOf(request.query, 'CreateOptions');
   const eviction = await context.bodies.anyVersion(request, kind, written.fieldValidation);
+  ensureNamespace(eviction, true, namespace);
   if (eviction.metadata.name !== name)
     throw apiError('BadRequest', 'name in URL does not match name in Eviction object');
   if (eviction['deleteOptions']?.ignoreStoreReadErrorWithClusterBreakingPotential) {
@@ -39,7 +41,6 @@ export async function evictPod(context: ServerContext, route: ResourceRoute, req
   // It is the eviction that is written down.
   const { audit: _, ...unaudited } = request;
   const given = withDryRun(await readDeleteOptions({ ...unaudited, body }, context.bodies), request);
-  eviction.metadata.namespace ??= namespace;
   await admitAction(context, { route, request }, { object: eviction, name, options: written });
   const { object: pod } = await requireObject(context, route);
   const options = checkedDeleteOptions(given);

@@ -4,7 +4,9 @@ import { heavyWork, someHeavy } from '../aside/heavy-work.ts';
 import { deletingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { deleteOptionsObject, deleteOptionsOf } from '../delete-options.ts';
+import { listOptionsOf } from '../list-options.ts';
 import type { ResourceRoute } from '../route.ts';
+import { selectionOf } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
 import { deleteChecked } from './delete-object.ts';
@@ -20,6 +22,8 @@ export async function deleteCollection(
   request: ServerRequest,
 ): Promise<Answer> {
   const { definition } = route;
+  // What is wrong with the query is told before what is wrong with the body (DeleteCollection).
+  selectionOf(definition, listOptionsOf(request.query, 'list'));
   const options = await deleteOptionsOf(request, context.bodies);
   const list = await listObjects(context, route, request);
   if (context.aside && (await someHeavy(list.items, definition, request.signal))) throw heavyWork;

@@ -19,21 +19,29 @@ class UrlError extends Error {}
 
 /** As `url.ParseRequestURI`, then `url.Parse`, which knows fragments: absolute ones, or a path from the root; else Go's complaint. */
 export function parseGoUrl(text: string): GoUrl | string {
-  const complaint = requestUriComplaint(text);
-  if (complaint !== undefined) return complaint;
-  const [before, fragment] = cut(text, '#');
-  return told(before, () => {
-    const url = parse(before, false);
-    if (fragment === '') return url;
-    unescaped(fragment, 'fragment');
-    return { ...url, text: `${url.text}#${escaped(fragment, keptInFragments)}` };
-  });
+  return requestUriComplaint(text) ?? parseUrl(text);
 }
 
 /** As `url.ParseRequestURI`: what is wrong, undefined where nothing is. */
 export function requestUriComplaint(text: string): string | undefined {
   const url = told(text, () => parse(text, true));
   return typeof url === 'string' ? url : undefined;
+}
+
+/** As `url.Parse`, which takes relative ones too: what is wrong, undefined where nothing is. */
+export function urlComplaint(text: string): string | undefined {
+  const url = parseUrl(text);
+  return typeof url === 'string' ? url : undefined;
+}
+
+function parseUrl(text: string): GoUrl | string {
+  const [before, fragment] = cut(text, '#');
+  const url = told(before, () => parse(before, false));
+  if (typeof url === 'string' || fragment === '') return url;
+  return told(text, () => {
+    unescaped(fragment, 'fragment');
+    return { ...url, text: `${url.text}#${escaped(fragment, keptInFragments)}` };
+  });
 }
 
 function told(text: string, run: () => GoUrl): GoUrl | string {
@@ -56,7 +64,8 @@ function parse(text: string, viaRequest: boolean): GoUrl {
   if (!hierarchy.startsWith('/')) {
     // What has no root is opaque.
     if (scheme !== '') return { ...none, scheme, query };
-    throw new UrlError(viaRequest ? 'invalid URI for request' : 'first path segment in URL cannot contain colon');
+    if (viaRequest) throw new UrlError('invalid URI for request');
+    if (cut(hierarchy, '/')[0].includes(':')) throw new UrlError('first path segment in URL cannot contain colon');
   }
   const hasAuthority = hierarchy.startsWith('//') && (scheme !== '' || (!viaRequest && !hierarchy.startsWith('///')));
   const authority = hasAuthority ? (/^\/\/([^/]*)/.exec(hierarchy)?.[1] ?? '') : '';

@@ -211,7 +211,10 @@ function storedVersionErrors({ spec, status }: CustomResourceDefinition): FieldE
   const stored = status?.storedVersions ?? [];
   if (stored.length === 0) return [invalid(field, null, 'must have at least one stored version')];
   const names = (spec.versions ?? []).map(({ name }) => name);
-  const storage = (spec.versions ?? []).filter((version) => version.storage && !stored.includes(version.name));
+  // Upstream looks for each stored version once: two versions of a name have it between them.
+  const storage = (spec.versions ?? []).filter(
+    ({ name, storage }, i) => storage && (!stored.includes(name) || names.indexOf(name) < i),
+  );
   return [
     ...storage.map(({ name }) => invalid(field, stored, `must have the storage version ${name}`)),
     ...stored.flatMap((name, i) =>

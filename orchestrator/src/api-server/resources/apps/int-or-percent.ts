@@ -12,6 +12,7 @@ export function validateIntOrPercent(value: number | string, field: string, limi
 }
 
 export function isZero(value: number | string | undefined): boolean {
+  if (typeof value === 'string' && percent(value).length === 0) return Number.parseInt(value, 10) === 0;
   // What is no number is none: IntValue.
-  return !Number.parseInt(String(value ?? 0), 10);
+  return !/^[+-]?\d+$/.test(`${value ?? 0}`) || Number(value ?? 0) === 0;
 }

@@ -111,6 +111,7 @@ function ruleErrors(
       ? [invalid(path, action, 'requires the backoffLimitPerIndex to be set')]
       : []),
     ...(onExitCodes ? exitCodeErrors(onExitCodes, `${field}.onExitCodes`, names) : []),
+    ...(onPodConditions.length > 20 ? [tooMany(`${field}.onPodConditions`, onPodConditions.length, 20)] : []),
     ...onPodConditions.flatMap(({ type, status }, index) => [
       ...qualifiedName(type).map((text) => invalid(`${field}.onPodConditions[${index}].type`, type, text)),
       ...(['False', 'True', 'Unknown'].includes(status ?? '')

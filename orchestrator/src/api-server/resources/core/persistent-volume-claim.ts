@@ -87,7 +87,9 @@ function validateUpdate(next: AnyObject, old: AnyObject): FieldError[] {
     ...(semanticEqual(munged, reference) ? [] : [changedSpec(reference, munged)]),
     ...shrinkErrors(next as PersistentVolumeClaim, old as PersistentVolumeClaim),
     ...immutable(spec.volumeMode, before.volumeMode, 'volumeMode'),
-    ...attributesClassErrors(spec, (old as PersistentVolumeClaim).status?.currentVolumeAttributesClassName),
+    ...(spec.volumeAttributesClassName === before.volumeAttributesClassName
+      ? []
+      : attributesClassErrors(spec, (old as PersistentVolumeClaim).status?.currentVolumeAttributesClassName)),
   ];
 }
 

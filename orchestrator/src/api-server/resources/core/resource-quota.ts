@@ -1,4 +1,9 @@
-import type { ResourceQuota, ResourceQuotaSpec, ScopedResourceSelectorRequirement } from '@berth/kube';
+import {
+  type ResourceQuota,
+  type ResourceQuotaSpec,
+  type ScopedResourceSelectorRequirement,
+  withSentEmpty,
+} from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { invalid, required } from '../field.ts';
 import type { KindRules } from '../rules.ts';
@@ -51,7 +56,7 @@ export const resourceQuotaRules: KindRules = {
       const of = (object: AnyObject) => new Set((object as ResourceQuota).spec?.scopes ?? []);
       return of(next).symmetricDifference(of(old)).size === 0
         ? []
-        : [invalid('spec.scopes', (next as ResourceQuota).spec?.scopes, 'field is immutable')];
+        : [invalid('spec.scopes', withSentEmpty((next as ResourceQuota).spec ?? {}, 'scopes'), 'field is immutable')];
     },
     validateStatusUpdate: (next) => {
       const { status } = next as ResourceQuota;

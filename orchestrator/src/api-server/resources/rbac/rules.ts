@@ -11,14 +11,14 @@ const group = 'rbac.authorization.k8s.io';
 /** Roles and ClusterRoles: apis/rbac/validation. */
 export const roleRules: KindRules = {
   rules: {
-    nameRule: 'pathSegment',
+    nameRule: 'rbacName',
     validate: (object) => policyErrors(object, true),
   },
 };
 
 export const clusterRoleRules: KindRules = {
   rules: {
-    nameRule: 'pathSegment',
+    nameRule: 'rbacName',
     validate: (object) => {
       const { aggregationRule } = object as ClusterRole;
       const field = 'aggregationRule.clusterRoleSelectors';
@@ -78,7 +78,7 @@ function bindingRules(kinds: readonly string[], namespaced: boolean): KindRules 
       ServiceAccounts: ({ subjects }) => names(subjects, 'ServiceAccount'),
     },
     rules: {
-      nameRule: 'pathSegment',
+      nameRule: 'rbacName',
       default: (object) => {
         const { roleRef, subjects = [] } = object as RoleBinding;
         if (roleRef) roleRef.apiGroup ||= group;

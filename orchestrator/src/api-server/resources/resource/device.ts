@@ -1,4 +1,11 @@
-import type { Device, DeviceAttribute, DeviceCapacity, DeviceCounterConsumption, NodeSelector } from '@berth/kube';
+import {
+  type Device,
+  type DeviceAttribute,
+  type DeviceCapacity,
+  type DeviceCounterConsumption,
+  type NodeSelector,
+  withSentEmpty,
+} from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { validateNodeSelector } from '../core/node-selector.ts';
 import { semanticEqual } from '../equality.ts';
@@ -145,10 +152,9 @@ function placeErrors({ nodeName, nodeSelector, allNodes }: Place, field: string,
 type Binding = Pick<Device, 'bindingConditions' | 'bindingFailureConditions'>;
 
 /** Conditions that a pod waits for, and those that end its waiting: both or neither. */
-export function validateBindingConditions(
-  { bindingConditions: wanted = [], bindingFailureConditions: failures = [] }: Binding,
-  path: string,
-): FieldError[] {
+export function validateBindingConditions(binding: Binding, path: string): FieldError[] {
+  const { bindingConditions: wanted = [], bindingFailureConditions: failures = [] } = binding;
+  const shown = (name: keyof Binding) => withSentEmpty(binding, name) ?? null;
   const field = `${path}.bindingConditions`;
   const failureField = `${path}.bindingFailureConditions`;
   const both = 'bindingFailureConditions must not overlap with bindingConditions';
@@ -161,10 +167,16 @@ export function validateBindingConditions(
       ...(wanted.includes(name) ? [invalid(`${failureField}[${index}]`, name, both)] : []),
     ]),
     ...(wanted.length === 0 && failures.length > 0
-      ? [invalid(field, null, 'bindingConditions are required to use bindingFailureConditions')]
+      ? [invalid(field, shown('bindingConditions'), 'bindingConditions are required to use bindingFailureConditions')]
       : []),
     ...(failures.length === 0 && wanted.length > 0
-      ? [invalid(failureField, null, 'bindingFailureConditions are required to use bindingConditions')]
+      ? [
+          invalid(
+            failureField,
+            shown('bindingFailureConditions'),
+            'bindingFailureConditions are required to use bindingConditions',
+          ),
+        ]
       : []),
   ];
 }

@@ -1,4 +1,12 @@
-import type { Container, ContainerPort, ContainerRestartRule, EphemeralContainer, PodSpec, Volume } from '@berth/kube';
+import {
+  type Container,
+  type ContainerPort,
+  type ContainerRestartRule,
+  type EphemeralContainer,
+  type PodSpec,
+  type Volume,
+  withSentEmpty,
+} from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notFound, notSupported, required, tooMany } from '../../field.ts';
 import { dns1123Label, portName, portNumber } from '../../names.ts';
@@ -99,11 +107,13 @@ export function validateEphemeralContainers(context: ContainerContext, field: st
 
 function ephemeralErrors(container: EphemeralContainer, path: string): FieldError[] {
   const text = 'cannot be set for an Ephemeral Container';
-  // A probe or a lifecycle is there even where nothing is in it.
+  // A probe, a lifecycle or a list is there even where nothing is in it.
+  const isSent = (holder: object, name: string) => (withSentEmpty(holder, name) ?? undefined) !== undefined;
+  const { resources = {} } = container;
   const isSet = (name: (typeof forbiddenForEphemeral)[number]) =>
-    name === 'ports' || name === 'resources'
-      ? Object.keys(container[name] ?? {}).length > 0
-      : container[name] !== undefined;
+    name === 'resources'
+      ? ['limits', 'requests', 'claims'].some((each) => isSent(resources, each))
+      : isSent(container, name);
   const set = forbiddenForEphemeral.filter(isSet);
   return [
     ...set.map((name) => forbidden(`${path}.${name}`, text)),

@@ -82,24 +82,33 @@ function defaultHttpGet(action: { path?: string; scheme?: string } | undefined):
   action.scheme ||= 'HTTP';
 }
 
-/** A reference without tag or digest means `latest`, and so does the tag itself; a name that can't be parsed means neither. */
+/**
+ * A reference without tag or digest means `latest`, and so does the tag itself; what can't be parsed means neither
+ * (util/parsers ParseImageName, distribution/reference ParseNormalizedNamed).
+ */
 export function isLatest(image: string): boolean {
-  if (!/^[a-zA-Z0-9][\w.:/@-]*$/.test(image)) return false;
-  const [name = '', digest] = image.split('@');
   // What looks like a digest is no name.
-  if (digest !== undefined || /^[a-f0-9]{64}$/.test(name)) return false;
-  const [tail, tag] = /:([\w][\w.-]{0,127})$/.exec(name.slice(name.lastIndexOf('/') + 1)) ?? [''];
-  return (
-    repositoryPath(name.slice(0, name.length - tail.length)).length <= longestPath && (tag ?? 'latest') === 'latest'
-  );
+  if (/^[a-f0-9]{64}$/.test(image)) return false;
+  const [, path = '', tag, digest] = reference.exec(withRegistry(image)) ?? [];
+  if (path === '' || path.length > longestPath || (digest !== undefined && !digestPattern.test(digest))) return false;
+  return (tag ?? (digest === undefined ? 'latest' : '')) === 'latest';
 }
 
 /** distribution/reference RepositoryNameTotalLengthMax. */
 const longestPath = 255;
 
-/** Without the registry, and below `library` where nothing else is named. */
-function repositoryPath(name: string): string {
-  const [first = '', ...rest] = name.split('/');
-  if (rest.length === 0) return `library/${name}`;
-  return /[.:]|^localhost$|[A-Z]/.test(first) ? rest.join('/') : name;
+const label = '(?:[a-zA-Z0-9]|[a-zA-Z0-9][a-zA-Z0-9-]*[a-zA-Z0-9])';
+const registry = `(?:${label}(?:\\.${label})*|\\[[a-fA-F0-9:]+\\])(?::[0-9]+)?`;
+const component = '[a-z0-9]+(?:(?:[._]|__|-+)[a-z0-9]+)*';
+const reference = new RegExp(`^(?:${registry}/)?(${component}(?:/${component})*)(?::(\\w[\\w.-]{0,127}))?(?:@(.+))?$`);
+const digestPattern = /^(?:sha256:[a-f0-9]{64}|sha384:[a-f0-9]{96}|sha512:[a-f0-9]{128})$/;
+
+/** Below `docker.io` where no registry is named, and there below `library` where nothing else is (splitDockerDomain). */
+function withRegistry(image: string): string {
+  const slash = image.indexOf('/');
+  const first = image.slice(0, Math.max(slash, 0));
+  const isHub = !/[.:A-Z]|^localhost$/.test(first) || first === 'docker.io' || first === 'index.docker.io';
+  if (!isHub) return image;
+  const rest = /^(?:index\.)?docker\.io$/.test(first) ? image.slice(slash + 1) : image;
+  return `docker.io/${rest.includes('/') ? '' : 'library/'}${rest}`;
 }
