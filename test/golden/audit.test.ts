@@ -1,3 +1,4 @@
+import { generateKeyPairSync } from 'node:crypto';
 import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:https';
@@ -6,10 +7,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
+import { systemClock, systemRng } from '@berth/kit';
 import { expect, onTestFinished, test, vi } from 'vitest';
 import { WebSocket } from 'ws';
 import { webhookPlugin } from '../../orchestrator/src/api-server/audit/audit-options.ts';
 import type { ApiServerOptions } from '../../orchestrator/src/api-server/create-api-server.ts';
+import { JwtTokens } from '../../orchestrator/src/index.ts';
 import type { TerminalStreams } from '../../orchestrator/src/node-api.ts';
 import { anApiServer, anAuthority } from '../harness/api-server.ts';
 import { aKubeconfig } from '../harness/kubeconfig-file.ts';
@@ -131,7 +134,10 @@ test('what is refused says why: forbidden, not found, not known', async () => {
 });
 
 test('what was sent is written down as it is read: with defaults, options of a deletion, configurations that are applied', async () => {
-  const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'Request', verbs: ['create', 'patch', 'delete'] }] });
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const pem = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString();
+  const tokens = new JwtTokens({ issuer: 'https://berth', privateKey: pem, clock: systemClock, rng: systemRng });
+  const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'Request', verbs: ['create', 'patch', 'delete'] }] }, {}, { tokens });
   const pods = '/api/v1/namespaces/default/pods';
   const spec = { containers: [{ name: 'c', image: 'i' }], automountServiceAccountToken: false };
   await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType: json, body: { metadata: { name: 'default' } } });
@@ -143,7 +149,10 @@ test('what was sent is written down as it is read: with defaults, options of a d
   await server.send({ method: 'DELETE', path: `${configmaps}/c`, contentType: json, body: { propagationPolicy: 'Background' } });
   const eviction = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: 'p' }, deleteOptions: { gracePeriodSeconds: 0 } };
   await server.send({ method: 'POST', path: `${pods}/p/eviction`, contentType: json, body: eviction });
-  const [, pod, first, second, gone, evicted] = server.events();
+  const token = { kind: 'TokenRequest', apiVersion: 'authentication.k8s.io/v1' };
+  await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts/default/token', contentType: json, body: { ...token, spec: {} } });
+  const [, pod, first, second, gone, evicted, asked] = server.events();
+  expect(asked.requestObject).toEqual({ ...token, metadata: {}, spec: { audiences: null, expirationSeconds: 3600, boundObjectRef: null }, status: { token: '', expirationTimestamp: null } });
   expect(evicted.requestObject).toMatchObject(eviction);
   expect(pod.requestObject.spec).toMatchObject({ restartPolicy: 'Always', dnsPolicy: 'ClusterFirst', containers: [{ name: 'c', imagePullPolicy: 'Always' }] });
   expect(pod.requestObject.spec.tolerations).toBeUndefined();

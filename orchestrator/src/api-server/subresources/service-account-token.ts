@@ -20,6 +20,7 @@ const kind = {
   version: 'v1',
   kind: 'TokenRequest',
   schema: 'io.k8s.api.authentication.v1.TokenRequest',
+  default: fill,
 };
 
 /** Upstream's bounds: shorter tokens would be refreshed all the time, longer ones than this are cut. */
@@ -95,16 +96,21 @@ function ensureSameUid({ metadata: { uid } }: AnyObject, { metadata }: AnyObject
   );
 }
 
+/** What upstream has read of a request, and writes of it (SetDefaults_TokenRequestSpec). */
+function fill(body: AnyObject): void {
+  const spec = (body.spec ?? {}) as { expirationSeconds?: number };
+  body.spec = { ...spec, expirationSeconds: spec.expirationSeconds ?? defaultSeconds };
+  toWireForm(body, kind.schema);
+}
+
 /** Defaults, and whose the fields of the request are. */
 function fillAndTrack(
   context: ServerContext,
   { definition }: ResourceRoute,
   { body, manager }: { readonly body: AnyObject; readonly manager: string },
 ): void {
-  const spec = (body.spec ?? {}) as { expirationSeconds?: number };
-  body.spec = { ...spec, expirationSeconds: spec.expirationSeconds ?? defaultSeconds };
   delete body.metadata.managedFields;
-  toWireForm(body, kind.schema);
+  fill(body);
   const scope = fieldScopeOf(context.registry, { ...definition, ...kind, subresources: [] }, 'token');
   const now = context.clock.now();
   const fields = trackUpdate({ scope, live: undefined, next: body, sent: undefined, manager, now });
