@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import { connect } from 'node:http2';
+import { connect as connectTcp } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
@@ -12,8 +13,19 @@ async function aClient({ authority, port }: Awaited<ReturnType<typeof anApiServe
   return { host: '127.0.0.1', port, ca: authority.cert, ...pair };
 }
 
-function post(bytes: string): string {
-  return `POST ${configMaps} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes.length}\r\n\r\n`;
+function post(bytes: string, more = ''): string {
+  return `POST ${configMaps} HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: ${bytes.length}\r\n${more}\r\n`;
+}
+
+/** Nobody listens there any more. */
+function isClosed(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connectTcp(port, '127.0.0.1').on('error', () => resolve(true));
+    socket.once('connect', () => {
+      socket.destroy();
+      resolve(false);
+    });
+  });
 }
 
 test('a server that ends answers what it let in and the next request of a connection, and says that it was the last', async () => {
@@ -29,10 +41,13 @@ test('a server that ends answers what it let in and the next request of a connec
     socket.write(first);
     return { socket, text: () => text, closed: once(socket, 'close') };
   };
-  const letIn = await open(post(body('begun')));
+  const letIn = await open(post(body('begun'), 'Expect: 100-continue\r\n'));
+  await expect.poll(letIn.text).toContain('100 Continue');
   const quiet = await open('GET /version HTTP/1.1\r\nHost: x\r\n\r\n');
   await expect.poll(quiet.text).toContain('gitVersion');
   const ended = server.server[Symbol.asyncDispose]();
+  // While it takes itself off the list of servers it answers as ever.
+  await expect.poll(() => isClosed(server.port), { interval: 5 }).toBe(true);
   letIn.socket.write(body('begun'));
   quiet.socket.write(`${post(body('last'))}${body('last')}`);
   await Promise.all([letIn.closed, quiet.closed, ended]);
