@@ -2,7 +2,7 @@ import { messageOf } from '@berth/kit';
 import { aggregate } from '../aggregate.ts';
 import { readConfiguration } from '../configuration/read-configuration.ts';
 import type { FieldError } from '../resource-definition.ts';
-import { duplicate, invalid, notSupported, required } from '../resources/field.ts';
+import { duplicate, invalid, notSupportedPlain, required } from '../resources/field.ts';
 import { dns1123Subdomain } from '../resources/names.ts';
 import type { NamedAuthorizer } from './authorization-options.ts';
 import { type AuthorizationFile, type AuthorizerFields, authorizationForm } from './configuration-schema.ts';
@@ -88,7 +88,7 @@ function settingsOf(...about: Parameters<typeof webhookOf>) {
 function typeError(type: string, at: string, seen: ReadonlySet<string>): FieldError | undefined {
   if (type === '') return required(at);
   if (!(authorizationModes as readonly string[]).includes(type))
-    return notSupported(at, type, [...authorizationModes].sort());
+    return notSupportedPlain(at, type, [...authorizationModes].sort());
   return seen.has(type) && type !== 'Webhook' ? duplicate(at, type) : undefined;
 }
 

@@ -2,7 +2,7 @@ import { statSync } from 'node:fs';
 import { isAbsolute } from 'node:path';
 import { durationComplaint, durationMs, durationText } from '../go-duration.ts';
 import type { FieldError } from '../resource-definition.ts';
-import { child, duplicate, invalid, notSupported, required, tooMany } from '../resources/field.ts';
+import { child, duplicate, invalid, notSupported, notSupportedPlain, required, tooMany } from '../resources/field.ts';
 import type { WebhookSettings } from './authorization-options.ts';
 import { defaultAuthorizedTtlMs, defaultUnauthorizedTtlMs } from './authorization-options.ts';
 import type { WebhookFields } from './configuration-schema.ts';
@@ -52,7 +52,7 @@ function durationOf(text = '0s'): number {
 
 function oneOf(text: string, known: readonly string[], at: string): FieldError[] {
   if (text === '') return [required(at)];
-  return known.includes(text) ? [] : [notSupported(at, text, known)];
+  return known.includes(text) ? [] : [notSupportedPlain(at, text, known)];
 }
 
 function matchVersionErrors(

@@ -28,13 +28,19 @@ export function notFound(field: string, value: unknown, detail = ''): FieldError
   return { reason: 'FieldValueNotFound', field, message: withDetail(`Not found: ${printed(value)}`, detail) };
 }
 
+/** Of a value whose type is its own, as that of most enums is: Go shows it as JSON. */
 export function notSupported(field: string, value: unknown, supported: readonly string[]): FieldError {
+  return unsupported(field, typeof value === 'string' ? goJson(value) : printed(value), supported);
+}
+
+/** Of a value that is a plain string, or may be anything. */
+export function notSupportedPlain(field: string, value: unknown, supported: readonly string[]): FieldError {
+  return unsupported(field, printed(value), supported);
+}
+
+function unsupported(field: string, shown: string, supported: readonly string[]): FieldError {
   const detail = supported.length > 0 ? `supported values: ${supported.map(goQuote).join(', ')}` : '';
-  return {
-    reason: 'FieldValueNotSupported',
-    field,
-    message: withDetail(`Unsupported value: ${printed(value)}`, detail),
-  };
+  return { reason: 'FieldValueNotSupported', field, message: withDetail(`Unsupported value: ${shown}`, detail) };
 }
 
 export function tooLong(field: string, maxBytes: number): FieldError {

@@ -1,6 +1,6 @@
 import type { CustomResourceConversion, CustomResourceDefinition } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { child, forbidden, invalid, notSupported, required } from '../../resources/field.ts';
+import { child, forbidden, invalid, notSupportedPlain, required } from '../../resources/field.ts';
 import { dns1035Label } from '../../resources/names.ts';
 import { webhookServiceErrors, webhookUrlErrors } from '../../resources/webhook-client-errors.ts';
 import { bundleProblem } from './ca-bundle.ts';
@@ -25,7 +25,7 @@ export function conversionErrors(
       ...(strategy === '' ? [required(child(path, 'strategy'))] : []),
       ...(['', 'None'].includes(strategy)
         ? []
-        : [notSupported(child(path, 'strategy'), strategy, ['None', 'Webhook'])]),
+        : [notSupportedPlain(child(path, 'strategy'), strategy, ['None', 'Webhook'])]),
       ...(webhook?.clientConfig ? [forbidden(config, why)] : []),
       ...(webhook?.conversionReviewVersions?.length ? [forbidden(versions, why)] : []),
     ];

@@ -5,7 +5,7 @@ import type {
   CustomResourceDefinitionSpec,
 } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
-import { child, invalid, notSupported, required } from '../../resources/field.ts';
+import { child, invalid, notSupportedPlain, required } from '../../resources/field.ts';
 import { immutable } from '../../resources/metadata.ts';
 import { dns1035Label, dns1123Subdomain } from '../../resources/names.ts';
 import { hasDefault, someSchema } from '../schema/json-schema.ts';
@@ -109,7 +109,7 @@ function groupErrors(group: string): FieldError[] {
 function scopeErrors(scope: string): FieldError[] {
   const scopes = ['Cluster', 'Namespaced'];
   if (scope === '') return [required('spec.scope')];
-  return scopes.includes(scope) ? [] : [notSupported('spec.scope', scope, scopes)];
+  return scopes.includes(scope) ? [] : [notSupportedPlain('spec.scope', scope, scopes)];
 }
 
 function versionErrors({ top, versions }: InternalSpec, index: number, check: SchemaCheck, name: string): FieldError[] {

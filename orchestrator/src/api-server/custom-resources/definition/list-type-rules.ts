@@ -1,5 +1,5 @@
 import type { FieldError } from '../../resource-definition.ts';
-import { child, forbidden, invalid, notSupported, required } from '../../resources/field.ts';
+import { child, forbidden, invalid, notSupportedPlain, required } from '../../resources/field.ts';
 import { hasDefault, isList, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
 import { internalJson } from './internal-json.ts';
 import type { SchemaCheck } from './schema-errors.ts';
@@ -19,7 +19,7 @@ export function listTypeRuleErrors(schema: JsonSchema, path: string, check: Sche
         ? setErrors(schema, path)
         : []
       : [type === '' ? required(field('type'), mustBeArray) : invalid(field('type'), type, mustBeArray)]),
-    ...(listTypes.includes(listType) ? [] : [notSupported(field('x-kubernetes-list-type'), listType, listTypes)]),
+    ...(listTypes.includes(listType) ? [] : [notSupportedPlain(field('x-kubernetes-list-type'), listType, listTypes)]),
     ...(keys.length > 0 && listType !== 'map' ? [invalid(field('x-kubernetes-list-type'), listType, mustBeMap)] : []),
     ...(listType === 'map' ? mapErrors(schema, keys, path) : []),
     ...(check.requiresMapKeys ? listKeyErrors(schema, path) : []),

@@ -1,6 +1,6 @@
 import { withSentEmpty } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { child, forbidden, invalid, notSupported, required } from '../../resources/field.ts';
+import { child, forbidden, invalid, notSupportedPlain, required } from '../../resources/field.ts';
 import { hasDefault, isEmbedded, isList, itemsOf, type JsonSchema } from '../schema/json-schema.ts';
 import { listTypeRuleErrors } from './list-type-rules.ts';
 import { ruleFormErrors } from './rule-form-errors.ts';
@@ -69,7 +69,7 @@ export class SchemaVisit {
     const field = (name: string) => child(path, name);
     return [
       ...(this.#check.requiresTypes && type !== '' && !openApiTypes.includes(type)
-        ? [notSupported(field('type'), type, openApiTypes)]
+        ? [notSupportedPlain(field('type'), type, openApiTypes)]
         : []),
       ...(hasDefault(schema) && where.noDefaults !== undefined
         ? [forbidden(field('default'), `must not be set ${where.noDefaults}`)]
@@ -128,6 +128,6 @@ function mapTypeErrors({ type = '', 'x-kubernetes-map-type': mapType }: JsonSche
     ...(type === 'object' ? [] : [type === '' ? required(field, why) : invalid(field, type, why)]),
     ...(['atomic', 'granular'].includes(mapType)
       ? []
-      : [notSupported(child(path, 'x-kubernetes-map-type'), mapType, ['atomic', 'granular'])]),
+      : [notSupportedPlain(child(path, 'x-kubernetes-map-type'), mapType, ['atomic', 'granular'])]),
   ];
 }

@@ -1,6 +1,14 @@
 import { sortedJson } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { allInOrder, child, invalid, notSupported, required, tooMany, typeInvalid } from '../../resources/field.ts';
+import {
+  allInOrder,
+  child,
+  invalid,
+  notSupportedPlain,
+  required,
+  tooMany,
+  typeInvalid,
+} from '../../resources/field.ts';
 
 /** One thing a value fails at (kube-openapi errors.Validation); `name` is the path as its messages have it. */
 export interface SchemaFailure {
@@ -56,7 +64,7 @@ export function fieldErrorsOf({ failures }: SchemaResult, root: string): FieldEr
       case 'required':
         return required(field);
       case 'enum':
-        return notSupported(
+        return notSupportedPlain(
           field,
           allInOrder(value),
           allowed.map((each) => (typeof each === 'string' ? each : sortedJson(each))),

@@ -1,6 +1,6 @@
 import type { Service, ServicePort, ServiceSpec } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
-import { duplicate, forbidden, internalError, invalid, notSupported, required } from '../field.ts';
+import { duplicate, forbidden, internalError, invalid, notSupported, notSupportedPlain, required } from '../field.ts';
 import { validateCidr, validateEndpointIp, validateIp } from '../ip.ts';
 import { isIpAddress, isIpv6Address } from '../ip-form.ts';
 import { validateLabels } from '../label-selector.ts';
@@ -234,7 +234,7 @@ function trafficErrors(spec: ServiceSpec): FieldError[] {
         : oneOf(internal, policies, 'spec.internalTrafficPolicy')),
     ...(trafficDistribution === undefined || distributions.includes(trafficDistribution)
       ? []
-      : [notSupported('spec.trafficDistribution', trafficDistribution, distributions)]),
+      : [notSupportedPlain('spec.trafficDistribution', trafficDistribution, distributions)]),
   ];
 }
 

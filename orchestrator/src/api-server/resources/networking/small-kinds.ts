@@ -8,7 +8,7 @@ import {
 } from '@berth/kube';
 import type { FieldError, TableColumn } from '../../resource-definition.ts';
 import { genericCells } from '../columns.ts';
-import { forbidden, invalid, notSupported, required, tooLong } from '../field.ts';
+import { forbidden, invalid, notSupportedPlain, required, tooLong } from '../field.ts';
 import { validateCanonicalCidr, validateCanonicalIp } from '../ip.ts';
 import { rangeOf } from '../ip-form.ts';
 import { immutable } from '../metadata.ts';
@@ -58,7 +58,7 @@ function referenceErrors(reference: IngressClassParametersReference): FieldError
     ...typedReferenceErrors(reference, field),
     ...(scope === 'Cluster' || scope === 'Namespace'
       ? []
-      : [notSupported(`${field}.scope`, scope ?? '', ['Cluster', 'Namespace'])]),
+      : [notSupportedPlain(`${field}.scope`, scope ?? '', ['Cluster', 'Namespace'])]),
     ...(scope === 'Namespace' && namespace === undefined
       ? [required(`${field}.namespace`, "`parameters.scope` is set to 'Namespace'")]
       : []),

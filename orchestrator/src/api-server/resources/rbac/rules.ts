@@ -1,7 +1,7 @@
 import type { ClusterRole, PolicyRule, RoleBinding, RbacV1Subject as Subject } from '@berth/kube';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { semanticEqual } from '../equality.ts';
-import { invalid, notSupported, required } from '../field.ts';
+import { invalid, notSupportedPlain, required } from '../field.ts';
 import { validateLabelSelector } from '../label-selector.ts';
 import { dns1123Subdomain, pathSegment } from '../names.ts';
 import type { KindRules } from '../rules.ts';
@@ -111,8 +111,8 @@ function bindingErrors(
   namespaced: boolean,
 ): FieldError[] {
   return [
-    ...(roleRef.apiGroup === group ? [] : [notSupported('roleRef.apiGroup', roleRef.apiGroup ?? '', [group])]),
-    ...(kinds.includes(roleRef.kind) ? [] : [notSupported('roleRef.kind', roleRef.kind ?? '', kinds)]),
+    ...(roleRef.apiGroup === group ? [] : [notSupportedPlain('roleRef.apiGroup', roleRef.apiGroup ?? '', [group])]),
+    ...(kinds.includes(roleRef.kind) ? [] : [notSupportedPlain('roleRef.kind', roleRef.kind ?? '', kinds)]),
     ...(roleRef.name
       ? pathSegment(roleRef.name).map((text) => invalid('roleRef.name', roleRef.name, text))
       : [required('roleRef.name')]),
@@ -124,13 +124,13 @@ function subjectErrors(subject: Subject, namespaced: boolean, field: string): Fi
   const { kind = '', name = '', namespace, apiGroup = '' } = subject;
   const unnamed = name === '' ? [required(`${field}.name`)] : [];
   if (kind === 'User' || kind === 'Group')
-    return apiGroup === group ? unnamed : [...unnamed, notSupported(`${field}.apiGroup`, apiGroup, [group])];
+    return apiGroup === group ? unnamed : [...unnamed, notSupportedPlain(`${field}.apiGroup`, apiGroup, [group])];
   if (kind !== 'ServiceAccount')
-    return [...unnamed, notSupported(`${field}.kind`, kind, ['ServiceAccount', 'User', 'Group'])];
+    return [...unnamed, notSupportedPlain(`${field}.kind`, kind, ['ServiceAccount', 'User', 'Group'])];
   return [
     ...unnamed,
     ...(name ? dns1123Subdomain(name).map((text) => invalid(`${field}.name`, name, text)) : []),
-    ...(apiGroup ? [notSupported(`${field}.apiGroup`, apiGroup, [''])] : []),
+    ...(apiGroup ? [notSupportedPlain(`${field}.apiGroup`, apiGroup, [''])] : []),
     ...(!namespaced && !namespace ? [required(`${field}.namespace`)] : []),
   ];
 }

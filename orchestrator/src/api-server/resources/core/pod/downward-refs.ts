@@ -1,6 +1,6 @@
 import type { ObjectFieldSelector, ResourceFieldSelector } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
-import { invalid, notSupported, required } from '../../field.ts';
+import { invalid, notSupportedPlain, required } from '../../field.ts';
 import { qualifiedName } from '../../names.ts';
 import { canonicalQuantity, compareQuantities } from '../../quantity.ts';
 
@@ -35,7 +35,7 @@ export function validateFieldRef(ref: ObjectFieldSelector, paths: readonly strin
   if (ref.apiVersion !== 'v1') return [conversionError(ref, `unsupported pod version: ${ref.apiVersion}`, field)];
   if (path !== undefined && subscript !== undefined) return subscriptErrors(ref, { path, subscript, field });
   if (!known.has(ref.fieldPath)) return [conversionError(ref, `field label not supported: ${ref.fieldPath}`, field)];
-  return paths.includes(ref.fieldPath) ? [] : [notSupported(`${field}.fieldPath`, ref.fieldPath, paths)];
+  return paths.includes(ref.fieldPath) ? [] : [notSupportedPlain(`${field}.fieldPath`, ref.fieldPath, paths)];
 }
 
 function conversionError(ref: ObjectFieldSelector, reason: string, field: string): FieldError {
@@ -69,7 +69,7 @@ function resourceErrors(ref: ResourceFieldSelector, field: string, inVolume: boo
   if (inVolume && !ref.containerName) return [required(`${field}.containerName`)];
   if (!ref.resource) return [required(`${field}.resource`)];
   if (resourcePaths.includes(ref.resource) || /^(requests|limits)\.hugepages-/.test(ref.resource)) return [];
-  return [notSupported(`${field}.resource`, ref.resource, resourcePaths)];
+  return [notSupportedPlain(`${field}.resource`, ref.resource, resourcePaths)];
 }
 
 const byteDivisors = ['1', '1k', '1M', '1G', '1T', '1P', '1E', '1Ki', '1Mi', '1Gi', '1Ti', '1Pi', '1Ei'];

@@ -6,7 +6,7 @@ import type {
   Volume,
 } from '@berth/kube';
 import type { FieldError } from '../../../resource-definition.ts';
-import { invalid, notSupported, required } from '../../field.ts';
+import { invalid, notSupported, notSupportedPlain, required } from '../../field.ts';
 import { dns1123Label, inRange } from '../../names.ts';
 
 /** Sources of volumes that only external drivers serve any more; pods and PersistentVolumes have them alike (core validation). */
@@ -93,7 +93,9 @@ export function validateAzureDisk(disk: AzureDiskVolumeSource, field: string): F
       ? []
       : [notSupported(`${field}.cachingMode`, cachingMode, cachingModes)]),
     ...(kind === undefined || diskKinds.includes(kind) ? [] : [notSupported(`${field}.kind`, kind, diskKinds)]),
-    ...(kind === undefined || diskURI.startsWith(start) ? [] : [notSupported(`${field}.diskURI`, diskURI, [form])]),
+    ...(kind === undefined || diskURI.startsWith(start)
+      ? []
+      : [notSupportedPlain(`${field}.diskURI`, diskURI, [form])]),
   ];
 }
 
