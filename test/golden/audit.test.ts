@@ -101,6 +101,30 @@ test('levels keep objects out, stages can be left out, and managed fields too', 
   expect(configMap.responseObject).toBeUndefined();
 });
 
+test('answers are written down as they are shown: tables, and metadata alone', async () => {
+  const server = await anAuditedServer({
+    omitStages: ['RequestReceived'],
+    rules: [{ level: 'RequestResponse', verbs: ['get', 'list'], resources: [{ resources: ['configmaps'] }], omitManagedFields: true }, { level: 'None' }],
+  });
+  await server.send({ method: 'POST', path: configmaps, contentType: json, body: { metadata: { name: 'c' }, data: { a: 'b' } } });
+  const as = (form: string) => `application/json;as=${form};g=meta.k8s.io;v=v1`;
+  for (const [path, accept] of [
+    [configmaps, as('Table')],
+    [`${configmaps}?includeObject=Object`, as('Table')],
+    [`${configmaps}?labelSelector=${'a!=b,'.repeat(8000)}c!=d`, as('Table')],
+    [configmaps, as('PartialObjectMetadataList')],
+    [`${configmaps}/c`, as('PartialObjectMetadata')],
+    [`${configmaps}/c`, as('Table')],
+    [configmaps, json],
+  ] as const) {
+    const { status, text } = await server.send({ method: 'GET', path, accept });
+    expect(status).toBe(200);
+    const without = JSON.parse(text, (key, value) => (key === 'managedFields' ? undefined : value));
+    const items = without.kind === 'ConfigMapList' ? { items: [expect.objectContaining(without.items[0])] } : {};
+    expect(server.events().at(-1).responseObject).toEqual({ ...without, ...items });
+  }
+});
+
 test('of large objects as much is written down as of small ones', async () => {
   const server = await anAuditedServer({ omitStages: ['RequestReceived'], rules: [{ level: 'RequestResponse', resources: [{ resources: ['configmaps'] }], omitManagedFields: true }] });
   const data = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [`k${i}`, 'v']));

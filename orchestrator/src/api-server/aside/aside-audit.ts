@@ -33,9 +33,9 @@ export class AsideAudit implements RequestAudit {
     this.answer = text;
   }
 
-  answered(answer: Answer): void {
+  answered(answer: Answer, shown: () => object | undefined): void {
     if (this.bodies.answered)
-      this.responseText(JSON.stringify(responseObjectOf(answer, this.bodies.omitManagedFields)));
+      this.responseText(JSON.stringify(responseObjectOf(answer, this.bodies.omitManagedFields, shown())));
   }
 }
 

@@ -11,10 +11,10 @@ import { openApiPaths } from '../discovery/openapi-paths.ts';
 import { swaggerPath } from '../discovery/swagger-path.ts';
 import type { HookCall } from '../metrics/admission-metrics.ts';
 import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
-import { offeredFormsOf } from '../representation/check-accept.ts';
+import { type FormedAnswer, offeredFormsOf } from '../representation/check-accept.ts';
 import { wholeBody } from '../representation/long-body.ts';
 import { negotiate } from '../representation/negotiate.ts';
-import { documentOf } from '../representation/represent.ts';
+import { documentOf, madeOf, type Presentation } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
 import { ResourceRegistry } from '../resource-registry.ts';
 import { definitions } from '../resources/definitions.ts';
@@ -114,7 +114,7 @@ export class AsideServer implements AsyncDisposable {
     const request = requestOf(sent, { signal, warn, ...deadline, ...(audit ? { audit } : {}) });
     try {
       const answer = await this.#answer(request, sent.custom);
-      audit?.answered(answer);
+      audit?.answered(answer, () => this.#madeOf(answer, request));
       const made = await this.#documentOf(answer, request);
       return { ...made, told: told() };
     } catch (error) {
@@ -143,16 +143,23 @@ export class AsideServer implements AsyncDisposable {
     }
   }
 
-  async #documentOf(answer: Answer, { query, accept, signal }: ServerRequest) {
+  async #documentOf(answer: Answer, request: ServerRequest) {
     // Kept for others: what is sent is given away.
     if (answer.type === 'document') return { ...answer, body: answer.body.slice() };
     if (answer.type !== 'object' && answer.type !== 'list') throw new Error(`a ${answer.type} is not answered aside`);
-    const includeObject = query.get('includeObject') ?? 'Metadata';
-    const representation = negotiate(accept, offeredFormsOf(answer));
-    const presentation = { representation, includeObject, clock: this.#parts.clock };
-    const { body: made, contentType } = await documentOf(answer, presentation, signal);
+    const { body: made, contentType } = await documentOf(answer, this.#presentationOf(answer, request), request.signal);
     const body = await wholeBody(made);
     return { status: answer.type === 'list' ? 200 : answer.status, body, headers: { 'content-type': contentType } };
+  }
+
+  #madeOf(answer: Answer, request: ServerRequest): object | undefined {
+    if (answer.type !== 'object' && answer.type !== 'list') return undefined;
+    return madeOf(answer, this.#presentationOf(answer, request));
+  }
+
+  #presentationOf(answer: FormedAnswer, { query, accept }: ServerRequest): Presentation {
+    const includeObject = query.get('includeObject') ?? 'Metadata';
+    return { representation: negotiate(accept, offeredFormsOf(answer)), includeObject, clock: this.#parts.clock };
   }
 }
 

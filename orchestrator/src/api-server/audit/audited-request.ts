@@ -71,11 +71,12 @@ export class AuditedRequest implements RequestAudit {
     this.#event.responseObject = new JsonText(text);
   }
 
-  answered(answer: Answer): void {
+  /** `shown`: what is made of it for the client (responsewriters WriteObjectNegotiated). */
+  answered(answer: Answer, shown: () => object | undefined): void {
     const told = statusOf(answer);
     this.#event.responseStatus = told ? statusEvent(told) : { metadata: {}, code: codeOf(answer) };
     const { answered, omitManagedFields } = this.bodies;
-    const object = answered ? responseObjectOf(answer, omitManagedFields) : undefined;
+    const object = answered ? responseObjectOf(answer, omitManagedFields, shown()) : undefined;
     if (object !== undefined) this.#event.responseObject = structuredClone(object);
   }
 

@@ -3,14 +3,23 @@ import { listKindOf } from '../resource-definition.ts';
 import type { Answer, AnswerObject } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
 
-/** What an answer says, where it is an object or a list; shares its parts. */
-export function responseObjectOf(answer: Answer, omitManagedFields: boolean): unknown {
+/** What an answer says, where it is an object or a list, or `made` of it; shares its parts. */
+export function responseObjectOf(answer: Answer, omitManagedFields: boolean, made?: object): unknown {
   const shown = (object: unknown) => (omitManagedFields ? withoutManagedFields(object) : object);
+  if (made) return ofEach(made, shown);
   if (answer.type === 'object') return shown(plainObject(answer.object));
   if (answer.type !== 'list') return undefined;
   const { definition, metadata, items } = answer;
   const objects = items.map(({ object }) => shown(object));
   return { kind: listKindOf(definition), apiVersion: apiVersionOf(definition), metadata, items: objects };
+}
+
+/** A table by its rows' objects, a list by its items. */
+function ofEach(made: object, shown: (object: unknown) => unknown): unknown {
+  if ('rows' in made && Array.isArray(made.rows))
+    return { ...made, rows: made.rows.map((row: { object?: unknown }) => ({ ...row, object: shown(row.object) })) };
+  if ('items' in made && Array.isArray(made.items)) return { ...made, items: made.items.map(shown) };
+  return shown(made);
 }
 
 /** What an answer says that is a Status: of a deletion, of an action. */

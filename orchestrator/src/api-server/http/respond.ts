@@ -12,7 +12,7 @@ import { type FormedAnswer, offeredFormsOf } from '../representation/check-accep
 import { JsonIndenter } from '../representation/json-indenter.ts';
 import { type LongBody, wholeBody } from '../representation/long-body.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
-import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
+import { documentOf, framesOf, madeOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import { type Answer, type ServerRequest, unsniffed } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
@@ -152,6 +152,12 @@ async function statusDocument(status: Status, { request, clock }: Reply) {
   // That the request has ended is no reason to say nothing.
   const { signal } = new AbortController();
   return documentOf({ type: 'object', status: 0, object }, { representation, includeObject: '', clock }, signal);
+}
+
+/** What of an answer the client is shown, where it wants something made of it. @throws ApiError NotAcceptable, BadRequest */
+export function shownTo(answer: Answer, reply: Reply): object | undefined {
+  if (answer.type !== 'object' && answer.type !== 'list') return undefined;
+  return madeOf(answer, presentationOf(reply, answer));
 }
 
 function presentationOf({ request, clock }: Reply, answer: FormedAnswer): Presentation {

@@ -56,6 +56,15 @@ export async function documentOf(
     : { body: json, contentType: 'application/json' };
 }
 
+/** What an answer is made into, a Table or metadata alone; undefined: it is told as it is. */
+export function madeOf(
+  answer: Extract<Answer, { type: 'object' | 'list' }>,
+  presentation: Presentation,
+): object | undefined {
+  if (presentation.representation.as === undefined) return undefined;
+  return answer.type === 'list' ? listValue(answer, presentation) : objectValue(answer, presentation);
+}
+
 /** The text of a list whose items are made for it, in steps. */
 async function madeList(answer: ListAnswer, presentation: Presentation, signal: AbortSignal): Promise<Buffer> {
   const { items } = answer;
