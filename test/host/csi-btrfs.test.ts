@@ -39,9 +39,13 @@ test('a subvolume stops its writer at its size, grows, and is copied at once wit
   const { targetPath, stagingTargetPath } = await publish(driver, volumeId, place.folder);
   writeFileSync(join(targetPath, 'kept'), 'before');
   const fill = (mib: number) =>
-    execFileSync('dd', ['if=/dev/urandom', `of=${targetPath}/fill`, 'bs=1M', `count=${mib}`, 'conv=fsync'], {
-      stdio: 'pipe',
-    });
+    execFileSync(
+      'dd',
+      ['if=/dev/urandom', `of=${targetPath}/fill`, 'bs=1M', 'iflag=fullblock', `count=${mib}`, 'conv=fsync'],
+      {
+        stdio: 'pipe',
+      },
+    );
   expect(() => fill(64)).toThrow(/quota exceeded/);
   await driver.controller.ControllerExpandVolume({
     volumeId,
@@ -67,9 +71,13 @@ test('a subvolume stops its writer at its size, grows, and is copied at once wit
   const second = await publish(driver, restored, place.folder);
   expect(readFileSync(join(second.targetPath, 'kept'), 'utf8')).toBe('before');
   expect(() =>
-    execFileSync('dd', ['if=/dev/urandom', `of=${second.targetPath}/more`, 'bs=1M', 'count=100', 'conv=fsync'], {
-      stdio: 'pipe',
-    }),
+    execFileSync(
+      'dd',
+      ['if=/dev/urandom', `of=${second.targetPath}/more`, 'bs=1M', 'iflag=fullblock', 'count=100', 'conv=fsync'],
+      {
+        stdio: 'pipe',
+      },
+    ),
   ).toThrow(/quota exceeded/);
   for (const [id, paths] of [
     [volumeId, { targetPath, stagingTargetPath }],
@@ -105,9 +113,13 @@ test.each(['directory', 'btrfs'])(
     const volumeId = await create(driver, 'pvc-1', { parameters: { backend } });
     const { targetPath } = await publish(driver, volumeId, place.folder);
     const fill = (name: string, mib: number) =>
-      execFileSync('dd', ['if=/dev/urandom', `of=${targetPath}/${name}`, 'bs=1M', `count=${mib}`, 'conv=fsync'], {
-        stdio: 'pipe',
-      });
+      execFileSync(
+        'dd',
+        ['if=/dev/urandom', `of=${targetPath}/${name}`, 'bs=1M', 'iflag=fullblock', `count=${mib}`, 'conv=fsync'],
+        {
+          stdio: 'pipe',
+        },
+      );
     fill('kept', 16);
     const shrinkTo = (mib: number) =>
       controller.ControllerExpandVolume({
@@ -134,9 +146,13 @@ test('a directory on btrfs is kept to its size, and what is cloned or restored f
   const source = await create(driver, 'source', directory);
   const { targetPath } = await publish(driver, source, place.folder);
   const fill = (folder: string, mib: number) =>
-    execFileSync('dd', ['if=/dev/urandom', `of=${folder}/fill`, 'bs=1M', `count=${mib}`, 'conv=fsync'], {
-      stdio: 'pipe',
-    });
+    execFileSync(
+      'dd',
+      ['if=/dev/urandom', `of=${folder}/fill`, 'bs=1M', 'iflag=fullblock', `count=${mib}`, 'conv=fsync'],
+      {
+        stdio: 'pipe',
+      },
+    );
   expect(() => fill(targetPath, 64)).toThrow(/quota exceeded/);
   // A full subvolume lets nothing be opened for writing; what was removed counts until btrfs commits.
   rmSync(join(targetPath, 'fill'));

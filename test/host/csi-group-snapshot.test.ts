@@ -159,9 +159,13 @@ test('snapshots and a clone of a volume in use at once are of one moment, each: 
   const volumeId = await createImage(driver, 'a', { access: ext4, mib: 512 });
   const use = await useImage(driver, volumeId, { folder, access: ext4 });
   const fill = (name: string, count: number) =>
-    execFileSync('dd', ['if=/dev/urandom', `of=${use.targetPath}/${name}`, 'bs=1M', `count=${count}`, 'conv=fsync'], {
-      stdio: 'ignore',
-    });
+    execFileSync(
+      'dd',
+      ['if=/dev/urandom', `of=${use.targetPath}/${name}`, 'bs=1M', 'iflag=fullblock', `count=${count}`, 'conv=fsync'],
+      {
+        stdio: 'ignore',
+      },
+    );
   // Far from each other on the disk: what is between them takes its time to copy.
   fill('early', 1);
   fill('between', 300);
