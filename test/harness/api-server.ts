@@ -34,8 +34,10 @@ async function pem(key: CryptoKey): Promise<string> {
   return x509.PemConverter.encode(await crypto.subtle.exportKey('pkcs8', key), 'PRIVATE KEY');
 }
 
-export async function anAuthority(name = 'CN=test-ca'): Promise<Authority> {
-  const [notBefore, notAfter] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + 86_400_000)];
+const dayMs = 86_400_000;
+
+export async function anAuthority(name = 'CN=test-ca', lastsMs = dayMs): Promise<Authority> {
+  const [notBefore, notAfter] = [new Date(Date.now() - 3_600_000), new Date(Date.now() + lastsMs)];
   const keys = await crypto.subtle.generateKey(algorithm, true, ['sign', 'verify']);
   const ca = await x509.X509CertificateGenerator.createSelfSigned({
     name,
@@ -117,7 +119,8 @@ export async function anApiServer(
   } = {},
 ) {
   const clock = options.clock ?? systemClock;
-  const authority = await anAuthority();
+  // TLS goes by the machine's clock, and who looks at a certificate after it by the server's, which may be years ahead.
+  const authority = await anAuthority(undefined, options.clock ? 3650 * dayMs : dayMs);
   const [own, client] = await Promise.all([
     authority.issue('CN=berth', 'server'),
     authority.issue('CN=admin, O=system:masters', 'client'),
