@@ -87,6 +87,26 @@ test('a pod that a crash left marked without grace goes with the next deletion, 
   expect(plan(['x/y'])).toBe('pending');
 });
 
+// As kube-apiserver 1.36.3 answers them (rest.BeforeDelete).
+test.each([
+  ['below nothing is a second', -1, 0, { at: '2030-01-01T00:00:01Z', left: 1 }],
+  ['counts from when the deletion began', 10, 5, { at: '2030-01-01T00:00:10Z', left: 10 }],
+  ['is a second from now where it is over', 10, 20, { at: '2030-01-01T00:00:20Z', left: 1 }],
+  ['is nothing where nothing is asked for', 0, 20, { at: '2030-01-01T00:00:20Z', left: 0 }],
+])('a grace period that is shortened %s', (_, gracePeriodSeconds, passed, expected) => {
+  const definition = definitions.find(({ group, plural }) => group === '' && plural === 'pods');
+  if (!definition) throw new Error('no pods');
+  const began = Date.parse('2030-01-01T00:00:00Z');
+  const marked = { deletionTimestamp: '2030-01-01T00:00:30Z', deletionGracePeriodSeconds: 30 };
+  const { metadata } = planDeletion({
+    definition,
+    old: { metadata: { name: 'p', creationTimestamp: '2029-01-01T00:00:00Z', ...marked }, spec: { nodeName: 'n' } },
+    options: { dryRun: false, gracePeriodSeconds, propagationPolicy: undefined, preconditions: {} },
+    now: began + passed * 1000,
+  }) as AnyObject;
+  expect({ at: metadata.deletionTimestamp, left: metadata.deletionGracePeriodSeconds }).toEqual(expected);
+});
+
 test('a definition whose deletion is asked for again says that no time is left', () => {
   const definition = definitions.find(({ plural }) => plural === 'customresourcedefinitions');
   if (!definition) throw new Error('no definitions');

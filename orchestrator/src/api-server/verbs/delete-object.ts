@@ -175,8 +175,9 @@ export function planDeletion({ definition, old, options, now }: DeletionQuestion
   if (finalizers.length > 0) next.metadata.finalizers = finalizers;
   else delete next.metadata.finalizers;
   if (first || grace !== undefined) {
-    next.metadata.deletionTimestamp = deletionTime(metadata, seconds, now);
-    if (!held) next.metadata.deletionGracePeriodSeconds = seconds;
+    const { at, left } = deletionTime(metadata, seconds, now);
+    next.metadata.deletionTimestamp = at;
+    if (!held) next.metadata.deletionGracePeriodSeconds = left;
   }
   if (unsaid) next.metadata.deletionGracePeriodSeconds = 0;
   if (isNamespace(definition)) next['status'] = { ...next.status, phase: 'Terminating' };
@@ -202,14 +203,18 @@ function isNamespace({ group, plural }: ResourceDefinition): boolean {
 /** The last that is written with a year of four digits. */
 const lastTime = Date.UTC(10_000, 0) - 1000;
 
-/** A shortened grace period counts from when the deletion began. */
-function deletionTime(metadata: AnyObject['metadata'], seconds: number, now: number): string {
+/**
+ * A shortened grace period counts from when the deletion began. Where it would be over it is a second, as somebody has
+ * to end the object still (rest.BeforeDelete).
+ */
+function deletionTime(metadata: AnyObject['metadata'], seconds: number, now: number) {
   const began = metadata.deletionTimestamp
     ? Date.parse(metadata.deletionTimestamp) - (metadata.deletionGracePeriodSeconds ?? 0) * 1000
     : now;
   // Of a period beyond all times that can be written nobody can tell when it began.
   const since = Math.max(began, Date.parse(metadata.creationTimestamp ?? '') || began);
-  return rfc3339(Math.min(since + seconds * 1000, lastTime));
+  const end = Math.min(since + seconds * 1000, lastTime);
+  return end < now ? { at: rfc3339(now), left: Math.min(seconds, 1) } : { at: rfc3339(end), left: seconds };
 }
 
 /** Seconds of grace this request sets; undefined: the kind knows none; `pending`: no shorter than what already runs (rest.BeforeDelete). */
@@ -224,7 +229,7 @@ function graceOf(
     // Marked with nothing left, but still here: a crash came in between.
     if (running === 0) return 0;
     if (options.gracePeriodSeconds === undefined) return 'pending';
-    const asked = Math.max(options.gracePeriodSeconds, 0);
+    const asked = options.gracePeriodSeconds < 0 ? 1 : options.gracePeriodSeconds;
     return running !== undefined && asked >= running ? 'pending' : asked;
   }
   const seconds = options.gracePeriodSeconds ?? rules.defaultGracePeriodSeconds(old);
