@@ -51,7 +51,7 @@ export class CustomCodec extends ObjectCodec {
 
   /** The stored object in its own version. */
   asStored(kv: KeyValue): AnyObject {
-    const object = parseExact(Buffer.from(kv.value).toString()) as AnyObject;
+    const object = parsed(kv);
     const form = this.#o.forms.get(this.versionOf(kv));
     form?.settle(object);
     form?.fill(object);
@@ -105,6 +105,8 @@ export class CustomCodec extends ObjectCodec {
   }
 
   #decoded(kv: KeyValue): AnyObject {
+    // Of a large object that takes as long again as reading it.
+    if (this.#isKnownSettled(kv)) return parsed(kv);
     const object = this.asStored(kv);
     if (this.versionOf(kv) !== this.definition.version) this.settle(object);
     return object;
@@ -119,12 +121,22 @@ export class CustomCodec extends ObjectCodec {
 
   #isSettled(view: StoredObject): boolean {
     const { kv } = view;
-    if (this.definition.version !== this.#o.storageVersion) return false;
-    if (this.isSettled(kv)) return true;
-    const isSettled =
-      this.#settled.get(kv.value) ??
-      (!this.#converted.has(kv) && Buffer.compare(encodeObject(view.object), kv.value) === 0);
+    if (this.#isKnownSettled(kv)) return true;
+    if (this.definition.version !== this.#o.storageVersion || this.#converted.has(kv)) return false;
+    const isSettled = Buffer.compare(encodeObject(view.object), kv.value) === 0;
     if (isSettled) this.decoded(kv).isSettled = true;
     return isSettled;
   }
+
+  #isKnownSettled(kv: KeyValue): boolean {
+    if (this.definition.version !== this.#o.storageVersion) return false;
+    if (this.isSettled(kv)) return true;
+    if (!this.#settled.get(kv.value)) return false;
+    this.decoded(kv).isSettled = true;
+    return true;
+  }
+}
+
+function parsed({ value }: KeyValue): AnyObject {
+  return parseExact(Buffer.from(value).toString()) as AnyObject;
 }
