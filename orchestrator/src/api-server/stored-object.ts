@@ -82,6 +82,12 @@ export class StoredObject {
     return object;
   }
 
+  /** Whether {@link object} is there without being read, for as long as this turn goes on. */
+  get isRead(): boolean {
+    this.#decoded ??= this.#codec.decoded(this.kv);
+    return this.#decoded.object?.deref() !== undefined;
+  }
+
   /** What selectors of metadata look at. Of a large object no more is read. */
   get head(): AnyObject {
     if (this.kv.value.length <= largeBytes) return this.object;

@@ -1,6 +1,7 @@
 import { type KubeClient, resources, type WatchEvent, type WatchOptions } from '@berth/kube';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { aConfigMap, aServer } from '../server.test-harness.ts';
+import { ObjectCodec } from '../stored-object.ts';
 
 /** Collects what a watch says until it ends; `lines` grows while it runs. */
 function follow(client: KubeClient, options: WatchOptions) {
@@ -145,3 +146,45 @@ test.each([
     await ended;
   },
 );
+
+test('of a large object that a watch selects by more than metadata one state is read in a turn of the event loop', async () => {
+  await using server = await aServer();
+  const { client, store } = server;
+  const key = '/registry/secrets/default/large';
+  const write = async (expected: number, type: string) => {
+    const large = { kind: 'Secret', apiVersion: 'v1', metadata: { name: 'large', namespace: 'default' }, type };
+    const data = Object.fromEntries(Array.from({ length: 50_000 }, (_, i) => [`k${i}`, 'YQ==']));
+    const value = new TextEncoder().encode(JSON.stringify({ ...large, data }));
+    const written = await store.write({ key, value, expected });
+    return written.ok ? written.revision : expect.unreachable();
+  };
+  const first = await write(0, 'Opaque');
+  const stop = new AbortController();
+  const told: string[] = [];
+  const watches = Array.from({ length: 3 }, async () => {
+    const options = { resourceVersion: String(first), fieldSelector: 'type=Opaque' };
+    for await (const event of client.watch(resources.secrets, options, stop.signal)) told.push(text(event));
+  });
+  const readIn: number[] = [];
+  let turn = 0;
+  const next = () => {
+    turn++;
+    immediate = setImmediate(next);
+  };
+  let immediate = setImmediate(next);
+  const { decode } = ObjectCodec.prototype;
+  using _decode = vi.spyOn(ObjectCodec.prototype, 'decode').mockImplementation(function (this: ObjectCodec, kv) {
+    if (kv.key === key) readIn.push(turn);
+    return decode.call(this, kv);
+  });
+  const second = await write(first, 'Opaque');
+  await vi.waitFor(() => expect(told).toEqual(Array(3).fill('MODIFIED large')), 30_000);
+  clearImmediate(immediate);
+  // What it is and what it was, once for all.
+  expect(readIn).toHaveLength(2);
+  expect(readIn[0]).toBeLessThan(readIn[1] as number);
+  await write(second, 'other');
+  await vi.waitFor(() => expect(told.slice(3)).toEqual(Array(3).fill('DELETED large')), 30_000);
+  stop.abort();
+  await Promise.all(watches);
+});

@@ -2,12 +2,13 @@ import { type Clock, isAbort } from '@berth/kit';
 import { ApiError, apiError, apiVersionOf, type KubeObject } from '@berth/kube';
 import type { StoreEvent, StoreEvents } from '../../store/store.ts';
 import { StoreError } from '../../store/store-error.ts';
-import { breathe } from '../decoding/large-bodies.ts';
+import { readingCost } from '../decoding/costs.ts';
+import { breathe, largeBytes } from '../decoding/large-bodies.ts';
 import { turns } from '../decoding/turns.ts';
 import { type ListOptions, listOptionsOf } from '../list-options.ts';
 import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
-import type { ResourceDefinition } from '../resource-definition.ts';
+import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
 import { type Selection, selectingCost, selectionOf, selects } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -158,7 +159,29 @@ class ObjectWatch {
     }
   }
 
-  *#framesOf(events: readonly StoreEvent[]): Generator<WatchFrame> {
+  #framesOf(events: readonly StoreEvent[]): Iterable<WatchFrame> | AsyncIterable<WatchFrame> {
+    return this.#o.selection.isOfMetadata ? this.#framesAtOnce(events) : this.#framesInTurns(events);
+  }
+
+  /** Of large objects, of which more than their metadata is looked at: an event has two. */
+  async *#framesInTurns(events: readonly StoreEvent[]): AsyncGenerator<WatchFrame> {
+    for (const event of events) {
+      const { item, previous } = event;
+      const read: AnyObject[] = [];
+      for (const kv of previous ? [item, previous] : [item]) {
+        if (kv.value.length <= largeBytes) continue;
+        const object = this.#o.storage.view(kv);
+        const pause = object.isRead ? undefined : reading(object);
+        if (pause) await pause;
+        read.push(object.object);
+      }
+      yield* this.#framesAtOnce([event]);
+      // Kept up to here: views forget what nobody has.
+      read.length = 0;
+    }
+  }
+
+  *#framesAtOnce(events: readonly StoreEvent[]): Generator<WatchFrame> {
     for (const event of events) {
       this.#revision = event.item.modRevision;
       const frame = this.#frameOf(event);
@@ -177,6 +200,14 @@ class ObjectWatch {
     if (!matched || !previous) return undefined;
     return { type: 'DELETED', object: storage.view({ ...previous, modRevision: item.modRevision }) };
   }
+}
+
+/** Reading it takes five milliseconds and more. */
+const ownTurnBytes = 256 * 1024;
+
+/** Undefined: this turn has room for it. The first that waits does so within the same one where the event has just come. */
+function reading(object: StoredObject): Promise<void> | undefined {
+  return object.kv.value.length > ownTurnBytes ? breathe() : turns.goOn(readingCost(object));
 }
 
 /** What is there without waiting for it. */
