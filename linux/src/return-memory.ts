@@ -19,8 +19,8 @@ const collectAgainMs = 1000;
 /** A process that works now and then does it no more often, nor for more than a two-hundredth of its time. */
 const betweenMs = 20_000;
 const shareOfTime = 200;
-/** A full collection of more would hold up the next call for longer than 50 ms: this thread marks 3 MB and more in one. */
-const collectUpToBytes = 128 * 1024 * 1024;
+/** A full collection of more would hold up the next call for longer than 50 ms: this thread and its helpers take two ms and more for 4 MB. */
+const collectUpToBytes = 64 * 1024 * 1024;
 /** A heap of more is collected in pieces, if it has grown by so much since it was: that takes seconds of other threads. */
 const grownBy = 1.5;
 
