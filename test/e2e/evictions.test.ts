@@ -1,18 +1,19 @@
 import { afterAll, expect, test } from 'vitest';
 import { Berth } from '../harness/berth.ts';
-import { pod } from '../harness/pod-manifests.ts';
+import { pod, tools } from '../harness/pod-manifests.ts';
 
 /** Of two nodes, one with a resource that somebody advertised for it: pods go from it for others, or for what they do. */
 const berth = await Berth.start({ nodes: 2 });
 afterAll(() => berth[Symbol.asyncDispose]());
 
 interface Pod {
-  readonly metadata: { readonly uid: string };
+  readonly metadata: { readonly uid: string; readonly creationTimestamp: string };
   readonly spec: { readonly nodeName?: string };
   readonly status: {
     readonly phase: string;
     readonly reason?: string;
     readonly message?: string;
+    readonly conditions?: readonly { readonly type: string; readonly lastTransitionTime: string }[];
   };
 }
 
@@ -70,6 +71,53 @@ test.each([
   const { status } = await berth.get<Pod>('pod', name);
   expect([status.reason, status.message]).toEqual(['Evicted', message]);
   expect(await notesOf(name, 'Evicted')).toBe(message);
+});
+
+test('a drain takes the pods that a budget is for from a node one after the other, each when there is another elsewhere', async () => {
+  await berth.kubectl(['cordon', 'node-2']);
+  await berth.apply(`
+apiVersion: apps/v1
+kind: StatefulSet
+metadata: { name: web }
+spec:
+  selector: { matchLabels: { app: web } }
+  serviceName: web
+  podManagementPolicy: Parallel
+  replicas: 3
+  template:
+    metadata: { labels: { app: web } }
+    spec:
+      terminationGracePeriodSeconds: 0
+      containers:
+      - name: c
+        image: "${tools}"
+        command: [sleep, '1000']
+        # Later than the others would be made, if all went at once.
+        readinessProbe: { exec: { command: ['true'] }, initialDelaySeconds: 3, periodSeconds: 1 }
+---
+apiVersion: policy/v1
+kind: PodDisruptionBudget
+metadata: { name: web }
+spec: { maxUnavailable: 1, selector: { matchLabels: { app: web } } }
+`);
+  await berth.kubectl(['rollout', 'status', 'statefulset/web', '--timeout=120s']);
+  const allowed = (count: number) => `--for=jsonpath={.status.disruptionsAllowed}=${count}`;
+  await berth.kubectl(['wait', 'pdb/web', allowed(1), '--timeout=120s']);
+  await berth.kubectl(['uncordon', 'node-2']);
+  await berth.kubectl(['drain', 'node-1', '--pod-selector=app=web', '--timeout=120s']);
+  await berth.kubectl(['rollout', 'status', 'statefulset/web', '--timeout=120s']);
+  const { items } = await berth.get<{ items: Pod[] }>('pods', '-l', 'app=web');
+  expect(items.map(({ spec }) => spec.nodeName)).toEqual(['node-2', 'node-2', 'node-2']);
+  const times = items.map(({ metadata, status }) => ({
+    made: metadata.creationTimestamp,
+    ready: status.conditions?.find(({ type }) => type === 'Ready')?.lastTransitionTime ?? '',
+  }));
+  const inOrder = times.toSorted((a, b) => (a.made < b.made ? -1 : 1));
+  const waited = inOrder.slice(1).map(({ made }, before) => made >= (inOrder[before]?.ready ?? made));
+  expect(waited, JSON.stringify(inOrder)).toEqual([true, true]);
+  await berth.kubectl(['wait', 'pdb/web', allowed(1), '--timeout=120s']);
+  await berth.kubectl(['delete', 'statefulset/web', 'pdb/web']);
+  await berth.kubectl(['uncordon', 'node-1']);
 });
 
 test('a NoExecute taint takes the pods of a node that do not tolerate it, at once or after a while', async () => {

@@ -18,7 +18,7 @@ export const kubernetesVersion = /k8s\.io\/kubernetes (v\S+)/.exec(
 const versionVariable = 'k8s.io/component-base/version.gitVersion';
 
 /** Controllers of workloads that Berth has not, and cases of the suite need. */
-const controllers = ['deployment', 'replicaset', 'replicationcontroller', 'job', 'cronjob', 'daemonset', 'disruption'];
+const controllers = ['deployment', 'replicaset', 'replicationcontroller', 'job', 'cronjob', 'daemonset'];
 
 /**
  * A folder with `e2e.test`, `ginkgo`, `kubectl`, `kube-controller-manager` and `agnhost`, built from their Go modules, once (ten minutes), where

@@ -14,6 +14,7 @@ import { startCertificateController } from '../controllers/certificates/start-ce
 import { startClusterRoleAggregation } from '../controllers/cluster-role-aggregation/cluster-role-aggregation.ts';
 import type { ControllerDeps } from '../controllers/controller-deps.ts';
 import { CustomTypes } from '../controllers/custom-types/custom-types.ts';
+import { startDisruptionController } from '../controllers/disruption/disruption-controller.ts';
 import { countEndpointSlices } from '../controllers/endpoints/count-endpoint-slices.ts';
 import { startEndpointSliceMirroring } from '../controllers/endpoints/endpoint-slice-mirroring-controller.ts';
 import { startEndpointsController } from '../controllers/endpoints/endpoints-controller.ts';
@@ -128,6 +129,7 @@ export async function startControlPlane(options: ControlPlaneOptions, signal: Ab
   stack.use(startEndpointsController(deps, signal));
   stack.use(startEndpointSliceMirroring(deps, signal));
   stack.use(startTaintEvictionController(deps, signal));
+  stack.use(startDisruptionController(deps, signal));
   const metrics = options.schedulerMetrics;
   const scheduler = { ...options, client: options.client.as('kube-scheduler'), metrics };
   const controller = schedulerName;

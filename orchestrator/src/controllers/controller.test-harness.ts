@@ -1,5 +1,5 @@
 import { seededRng, silentLogger } from '@berth/kit';
-import { KubeClient, startInformers, type Transport } from '@berth/kube';
+import { type EventRecorder, KubeClient, startInformers, type Transport } from '@berth/kube';
 import { aServer } from '../api-server/server.test-harness.ts';
 import type { EveryKindDeps } from './controller-deps.ts';
 import { CustomTypes } from './custom-types/custom-types.ts';
@@ -36,11 +36,11 @@ export function lateClient(transport: Transport, plural: string) {
 export function withControllers<S extends Pick<Server, 'client' | 'clock'> & AsyncDisposable>(
   server: S,
   starts: readonly Start[],
+  recorder: (component: string) => EventRecorder = () => ({ event: () => undefined }),
 ) {
   const { client, clock } = server;
   const stop = new AbortController();
   const informers = startInformers(client, { clock, log: silentLogger }, stop.signal);
-  const recorder = () => ({ event: () => undefined });
   const deps = { client, informers, clock, rng: seededRng(1), log: silentLogger, recorder };
   const customTypes = new CustomTypes(deps);
   const controllers = starts.map((start) => start({ ...deps, customTypes }, stop.signal));

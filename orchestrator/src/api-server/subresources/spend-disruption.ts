@@ -1,11 +1,10 @@
 import { rfc3339 } from '@berth/kit';
 import { type ApiError, apiError, type PodDisruptionBudget, Selector } from '@berth/kube';
+import { type BudgetStatus, disruptionAllowed, toldBy, withDisruptionAllowed } from '../../disruption-allowed.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import { forbidden } from '../resource-errors.ts';
 import type { ServerContext } from '../server-context.ts';
 import { editStored } from './edit-stored.ts';
-
-type BudgetStatus = NonNullable<PodDisruptionBudget['status']>;
 
 /** So many evictions may wait for the controller of budgets (MaxDisruptedPodSize). */
 const maxDisrupted = 2000;
@@ -38,7 +37,7 @@ export async function spendDisruption(
     const budget = object as PodDisruptionBudget & AnyObject;
     const refusal = refusalOf(budget, name);
     if (refusal) throw refusal;
-    budget.status = spent(budget.status as BudgetStatus, podName, rfc3339(context.clock.now()));
+    budget.status = spent(budget.status as BudgetStatus, podName, context.clock.now());
   };
   await editStored(context, { definition, namespace, name, dryRun, edit });
   return undefined;
@@ -70,8 +69,8 @@ function refusalOf({ metadata, status }: PodDisruptionBudget, name: string): Api
 }
 
 function noneLeft(status: BudgetStatus | undefined, name: string): string {
-  const { currentHealthy = 0, desiredHealthy = 0, conditions = [] } = status ?? {};
-  const said = conditions.find(({ type }) => type === 'DisruptionAllowed');
+  const { currentHealthy = 0, desiredHealthy = 0 } = status ?? {};
+  const said = disruptionAllowed(status);
   const why = said?.status === 'False' && said.message ? said : undefined;
   if (why?.reason === 'SyncFailed')
     return `The disruption budget ${name} does not allow evicting pods currently because it failed sync: ${why.message}`;
@@ -82,23 +81,12 @@ function noneLeft(status: BudgetStatus | undefined, name: string): string {
 }
 
 /** The pod counts as gone until the controller of budgets has seen that it went. */
-function spent(status: BudgetStatus, pod: string, now: string): BudgetStatus {
+function spent(status: BudgetStatus, pod: string, now: number): BudgetStatus {
   const disruptionsAllowed = (status.disruptionsAllowed ?? 0) - 1;
-  const disruptedPods = { ...status.disruptedPods, [pod]: now };
-  const conditions = disruptionsAllowed === 0 ? withNoneAllowed(status, now) : status.conditions;
+  const disruptedPods = { ...status.disruptedPods, [pod]: rfc3339(now) };
+  const told = toldBy(disruptionsAllowed);
+  const conditions = disruptionsAllowed === 0 ? withDisruptionAllowed(status, told, now) : status.conditions;
   return { ...status, disruptionsAllowed, disruptedPods, ...(conditions ? { conditions } : {}) };
-}
-
-function withNoneAllowed(
-  { conditions = [], observedGeneration }: BudgetStatus,
-  now: string,
-): BudgetStatus['conditions'] {
-  const type = 'DisruptionAllowed';
-  const old = conditions.find((each) => each.type === type);
-  const lastTransitionTime = (old?.status === 'False' && old.lastTransitionTime) || now;
-  const told = { status: 'False' as const, reason: 'InsufficientPods', message: '', lastTransitionTime };
-  const next = { type, ...told, ...(observedGeneration === undefined ? {} : { observedGeneration }) };
-  return old ? conditions.map((each) => (each === old ? next : each)) : [...conditions, next];
 }
 
 /** The answer where the budget, or the pod, is not known as it is now. */

@@ -8,7 +8,12 @@ export const isSucceeded = (pod: Pod): boolean => pod.status?.phase === 'Succeed
 export const isTerminating = (pod: Pod): boolean => pod.metadata.deletionTimestamp !== undefined;
 
 export function isRunningAndReady(pod: Pod): boolean {
-  return pod.status?.phase === 'Running' && readyCondition(pod)?.status === 'True';
+  return pod.status?.phase === 'Running' && isReady(pod);
+}
+
+/** As its node says, whatever its phase (pkg/api/v1/pod IsPodReady). */
+export function isReady(pod: Pod): boolean {
+  return readyCondition(pod)?.status === 'True';
 }
 
 /** Milliseconds until the pod counts as available: 0 when it does, undefined while it is not even ready. */
