@@ -85,3 +85,13 @@ test("the system's priority classes are not deleted by their name", async () => 
   const { status } = await deleted('/apis/scheduling.k8s.io/v1/priorityclasses', { metadata: { name: 'constructor' }, value: 1 });
   expect(status).toBe(200);
 });
+
+test('an update changes nothing of when an object is to be gone', async () => {
+  const { answer } = await deleted(maps, { metadata: { name: 'going', finalizers: ['a.b/c'] } });
+  const { deletionTimestamp } = answer.metadata;
+  for (const sent of ['2001-01-01T00:00:00Z', undefined]) {
+    const body = { ...answer, metadata: { name: 'going', finalizers: ['a.b/c'], deletionTimestamp: sent } };
+    const { status, text } = await server.send({ method: 'PUT', path: `${maps}/going`, contentType, body });
+    expect([status, JSON.parse(text).metadata.deletionTimestamp]).toEqual([200, deletionTimestamp]);
+  }
+});

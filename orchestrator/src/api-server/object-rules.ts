@@ -58,7 +58,7 @@ export function prepareForUpdate(options: {
   else subresourceRules(definition, endpoint, subresource)?.prepareForUpdate?.(next, old, context);
   metadata.uid ||= before.uid as string;
   metadata.creationTimestamp = before.creationTimestamp as string;
-  if (before.deletionTimestamp) metadata.deletionTimestamp ||= before.deletionTimestamp;
+  if (before.deletionTimestamp) metadata.deletionTimestamp = before.deletionTimestamp;
   if (before.deletionGracePeriodSeconds !== undefined)
     metadata.deletionGracePeriodSeconds ??= before.deletionGracePeriodSeconds;
 }
