@@ -121,6 +121,24 @@ test('without anonymous requests a caller without credentials is nobody, also at
   expect(await s.server.send({ method: 'GET', path: '/healthz' })).toMatchObject({ status: 200 });
 });
 
+// What kube-apiserver 1.36.3 does, which sets --anonymous-auth to false then.
+test.each([undefined, true])('where everything is allowed nobody is anonymous (--anonymous-auth: %s)', async (anonymous) => {
+  const authentication = anonymous === undefined ? {} : { anonymous };
+  await using server = await anApiServer({ authentication, more: { authorizationModes: ['RBAC', 'AlwaysAllow'] } });
+  const path = '/api/v1/namespaces/kube-system/secrets';
+  expect(await server.send({ method: 'GET', path, certificate: false })).toMatchObject({ status: 401 });
+  expect(await server.send({ method: 'GET', path })).toMatchObject({ status: 200 });
+});
+
+test('a file says who is anonymous also where everything is allowed', async () => {
+  const conditions = [{ path: '/livez' }];
+  const file = { apiVersion: 'apiserver.config.k8s.io/v1', kind: 'AuthenticationConfiguration', anonymous: { enabled: true, conditions } };
+  const authentication = { configFile: aFile(JSON.stringify(file)) };
+  await using server = await anApiServer({ authentication, more: { authorizationModes: ['AlwaysAllow'] } });
+  expect(await server.send({ method: 'GET', path: '/livez', certificate: false })).toMatchObject({ status: 200 });
+  expect(await server.send({ method: 'GET', path: '/version', certificate: false })).toMatchObject({ status: 401 });
+});
+
 test.each([
   ['missing', '/nonexistent/users.csv', /--token-auth-file \/nonexistent\/users.csv cannot be read: ENOENT/],
   ['short', 'topsecret,jane\n', /record 1 has fewer than 3 columns/],

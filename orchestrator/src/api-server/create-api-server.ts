@@ -320,7 +320,12 @@ class Server implements ApiServer {
 
   #authentication(): Promise<Authentication> {
     const own = this.#tokens ? [this.#tokens] : [];
-    const options = { audiences: own.flatMap(({ audiences }) => audiences), ...this.#options.authentication };
+    const { authentication, authorization, authorizationModes = [] } = this.#options;
+    const options = {
+      audiences: own.flatMap(({ audiences }) => audiences),
+      allowsAll: authorization?.configFile === undefined && authorizationModes.includes('AlwaysAllow'),
+      ...authentication,
+    };
     this.#known ??= authenticationOf(this.pipeline.context, options, {
       own,
       signal: this.#end.signal,

@@ -15,6 +15,8 @@ export interface AuthenticationOptions {
   readonly bootstrapTokens?: boolean;
   /** Absent: requests without credentials are those of system:anonymous. */
   readonly anonymous?: boolean;
+  /** Whether the flags let everybody do everything: then nobody is anonymous, but for whom a file says (BuiltInAuthenticationOptions.ApplyAuthorization). */
+  readonly allowsAll?: boolean;
   readonly oidc?: OidcFlags;
   /** --authentication-config: issuers, and who may be anonymous. */
   readonly configFile?: string;
@@ -71,14 +73,19 @@ export async function authenticationOf(
       ...(await webhook(context, options)),
     ],
     ...(basicAuthFile === undefined ? {} : { passwords: await passwordFile(basicAuthFile) }),
-    anonymous: anonymousOf(options.anonymous, configured?.configuration.anonymous),
+    anonymous: anonymousOf(context, options, configured?.configuration.anonymous),
   };
 }
 
 function anonymousOf(
-  byFlag: boolean | undefined,
+  { log }: ServerContext,
+  { anonymous: byFlag, allowsAll }: AuthenticationOptions,
   configured: { readonly enabled: boolean; readonly paths: readonly string[] } | undefined,
 ): Authentication['anonymous'] {
+  if (!configured && allowsAll && byFlag !== false) {
+    log.warn('--authorization-mode AlwaysAllow allows everything, and nobody without credentials is let in');
+    return () => false;
+  }
   if (!configured) return () => byFlag ?? true;
   if (byFlag !== undefined)
     throw new RangeError(
