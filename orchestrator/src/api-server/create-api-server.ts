@@ -320,12 +320,10 @@ class Server implements ApiServer {
 
   #authentication(): Promise<Authentication> {
     const own = this.#tokens ? [this.#tokens] : [];
-    const { authentication, authorization, authorizationModes = [] } = this.#options;
-    const options = {
-      audiences: own.flatMap(({ audiences }) => audiences),
-      allowsAll: authorization?.configFile === undefined && authorizationModes.includes('AlwaysAllow'),
-      ...authentication,
-    };
+    const { authentication, authorization, authorizationModes: modes = [] } = this.#options;
+    const audiences = own.flatMap((each) => each.audiences);
+    const allowsAll = authorization?.configFile === undefined && modes.includes('AlwaysAllow');
+    const options = { audiences, allowsAll, ...authentication };
     this.#known ??= authenticationOf(this.pipeline.context, options, {
       own,
       signal: this.#end.signal,
