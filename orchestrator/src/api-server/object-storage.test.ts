@@ -58,3 +58,20 @@ test('who asks for the same state has the same objects, and after a change other
     ),
   ).toEqual(['c0', 'c1', 'c2']);
 });
+
+test('of one name nothing else is read, whatever others begin with it', async () => {
+  const storage = await aStorage(12);
+  const named = async (name: string, more = {}) => {
+    const { objects, remaining } = await storage.range({ namespace: 'n', name, ...more });
+    expect(remaining).toBe(0);
+    return objects.map(({ object }) => object.metadata.name);
+  };
+  expect(await named('c1')).toEqual(['c1']);
+  expect(await named('c10', { after: storage.keyOf('n', 'c2'), limit: 5 })).toEqual(['c10']);
+  for (const none of ['c', '', 'c12']) expect(await named(none)).toEqual([]);
+  expect(storage.listed.cache).toMatchObject({ lists: 5, read: 2 });
+  const { revision } = storage;
+  await storage.create({ metadata: { namespace: 'n', name: 'c' } });
+  expect(await named('c')).toEqual(['c']);
+  expect(await named('c', { revision })).toEqual([]);
+});

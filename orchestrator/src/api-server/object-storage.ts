@@ -8,6 +8,8 @@ import type { ObjectCodec, StoredObject } from './stored-object.ts';
 
 export interface ObjectRange {
   readonly namespace: string;
+  /** The only one wanted. Where it makes one key, nothing else is read, whatever `after` and `limit` say (Store.ListPredicate). */
+  readonly name?: string | undefined;
   /** Key (see {@link ObjectStorage.keyOf}) after which the page begins. */
   readonly after?: string;
   readonly limit?: number;
@@ -76,10 +78,10 @@ export class ObjectStorage {
     return this.#store.mayHave?.(`${this.#root}/`) ?? true;
   }
 
-  async range({
-    namespace,
-    ...range
-  }: ObjectRange): Promise<RangeResult & { readonly objects: readonly StoredObject[] }> {
+  async range(request: ObjectRange): Promise<RangeResult & { readonly objects: readonly StoredObject[] }> {
+    const { namespace, name, ...range } = request;
+    const isOneKey = name !== undefined && (namespace !== '' || !this.definition.namespaced);
+    if (isOneKey) return this.#rangeOfOne(this.keyOf(namespace, name), range);
     // Whoever asks for a few works on at once: among many who waited they would all do so in the same turn.
     const pause = this.#lastCount < viewsAtOnce ? undefined : turns.goOn(this.#lastCount * unitsPerItem);
     if (pause) await pause;
@@ -92,6 +94,16 @@ export class ObjectStorage {
     this.#lastCount = result.items.length;
     if (unforeseen >= viewsAtOnce) await turns.goOn(unforeseen * unitsPerItem);
     return { ...result, objects: await this.#viewsOf(result, namespace, range) };
+  }
+
+  async #rangeOfOne(key: string, { after: _, ...range }: Omit<ObjectRange, 'namespace' | 'name'>) {
+    // The first of all keys that begin with it.
+    const { revision, items } = await storeCall(this.#store.range({ ...range, prefix: key, limit: 1 }));
+    const found = items.filter((item) => item.key === key);
+    const listed = this.#listedBy(range);
+    listed.lists++;
+    listed.read += found.length;
+    return { revision, items: found, remaining: 0, objects: await this.#views(found) };
   }
 
   /** So many were given of what a range brought. */

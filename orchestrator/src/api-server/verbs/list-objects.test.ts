@@ -55,6 +55,18 @@ test('a page whose moment was compacted is refused, with a token to go on incons
   expect(names(rest)).toEqual(['m2', 'm3', 'z']);
 });
 
+test('a list of one name is whole, whatever its limit, in a namespace and in all', async () => {
+  await using server = await aServer();
+  await withMaps(server, 3);
+  const fieldSelector = 'metadata.name=m0';
+  const one = await server.client.list(resources.configmaps, { namespace: 'default', limit: 1, fieldSelector });
+  expect(names(one)).toEqual(['m0']);
+  expect(one.metadata.continue).toBeUndefined();
+  expect(names(await server.client.list(resources.configmaps, { fieldSelector }))).toEqual(['m0']);
+  const other = { namespace: 'default', fieldSelector: `${fieldSelector},metadata.namespace=other` };
+  expect(names(await server.client.list(resources.configmaps, other))).toEqual([]);
+});
+
 test('an exact revision is read as it was; a newer one than there is is refused', async () => {
   await using server = await aServer();
   await withMaps(server, 2);

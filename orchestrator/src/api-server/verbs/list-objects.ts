@@ -98,7 +98,7 @@ async function readPage(storage: ObjectStorage, request: PageRequest, signal: Ab
     const last = objects.at(-1);
     return { revision, objects, ...(remaining > 0 && last ? { last, remaining } : {}) };
   }
-  const { objects: candidates, revision } = await storage.range(range);
+  const { objects: candidates, revision } = await storage.range({ ...range, name: selection.name });
   const objects: StoredObject[] = [];
   const steps = smallSteps();
   for (const [i, candidate] of candidates.entries()) {

@@ -78,7 +78,7 @@ class ObjectWatch {
     const initial: WatchFrame[] = [];
     if (wantsState) {
       const state = await storage
-        .range({ namespace, ...(after === undefined ? {} : { notOlderThan: after }) })
+        .range({ namespace, name: selection.name, ...(after === undefined ? {} : { notOlderThan: after }) })
         .catch((error: unknown) => tooNew(error));
       if ('type' in state) return framesOf(state);
       const { objects, revision } = state;
