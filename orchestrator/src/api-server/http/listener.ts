@@ -22,6 +22,7 @@ import { badRequest, malformedHead, type Refusal } from './malformed-head.ts';
 import { outliveStreamErrors } from './outlive-stream-errors.ts';
 import { pauseReading } from './pause-reading.ts';
 import { readInTurns } from './read-in-turns.ts';
+import { readWhenResumed } from './read-when-resumed.ts';
 import { isRefused, noteAsked, onceAnswered, refuse, refuseUnread } from './refuse.ts';
 import { originForm } from './request-target.ts';
 import { soleResponse } from './sole-response.ts';
@@ -228,6 +229,7 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
     log.debug('a TLS handshake failed', { error });
   });
   server.on('clientError', (error, socket) => {
+    if (readWhenResumed(error, socket)) return;
     const message = unknownMethod(error, socket);
     if (message) beginAlone(message);
     else refuseUnread(error, socket);
