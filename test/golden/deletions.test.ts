@@ -60,6 +60,18 @@ test('a field selector of nothing selects everything', async () => {
   expect(status).toBe(200);
 });
 
+test.each([
+  ['/apis/rbac.authorization.k8s.io/v1/clusterroles?fieldSelector=metadata.namespace%3Dx', 200, undefined],
+  ['/api/v1/nodes?fieldSelector=metadata.namespace%3Dx', 400, 'field label not supported: metadata.namespace'],
+  ['/apis/batch/v1/cronjobs?fieldSelector=x%3Dy', 400, '"x" is not a known field selector: only "metadata.name", "metadata.namespace"'],
+  ['/apis/batch/v1/jobs?fieldSelector=x%3Dy', 400, 'field label "x" not supported for Job'],
+])('%s selects by fields that upstream knows of the kind', async (path, expected, message) => {
+  const { status, text } = await server.send({ method: 'GET', path });
+  const answer = JSON.parse(text);
+  expect([status, answer.message]).toEqual([expected, message]);
+  expect(answer.items ?? []).toEqual([]);
+});
+
 test('a period beyond all times can still be shortened', async () => {
   const pod = { metadata: { name: 'long' }, spec: { nodeName: 'n', containers: [{ name: 'c', image: 'i' }] } };
   await deleted(pods, pod, { gracePeriodSeconds: 2 ** 40 });

@@ -69,19 +69,28 @@ export function selectionOf(
 
 type Readers = Readonly<Record<string, (object: AnyObject) => string>>;
 
-function readersOf({ namespaced, rules }: ResourceDefinition): Readers {
+function readersOf(definition: ResourceDefinition): Readers {
+  const { namespaced, rules } = definition;
   return {
     'metadata.name': (object) => object.metadata.name ?? '',
-    ...(namespaced ? { 'metadata.namespace': (object: AnyObject) => object.metadata.namespace ?? '' } : {}),
+    ...(namespaced || !hasOwnFields(definition)
+      ? { 'metadata.namespace': (object: AnyObject) => object.metadata.namespace ?? '' }
+      : {}),
     ...rules.selectableFields,
   };
 }
 
+/** Others know the fields that all have, a namespace also where there is none (runtime DefaultMetaV1FieldSelectorConversion). */
+function hasOwnFields({ custom, rules }: ResourceDefinition): boolean {
+  return custom !== undefined || rules.selectableFields !== undefined;
+}
+
 /** Kinds with fields of their own name only the field (their conversion function says so); the generic one those that all have. */
-function unknownField({ group, kind, custom, rules }: ResourceDefinition, field: string) {
-  if (group === 'batch')
+function unknownField(definition: ResourceDefinition, field: string) {
+  const { group, kind } = definition;
+  if (group === 'batch' && kind === 'Job')
     return apiError('BadRequest', `field label ${JSON.stringify(field)} not supported for ${kind}`);
-  if (custom || rules.selectableFields) return apiError('BadRequest', `field label not supported: ${field}`);
+  if (hasOwnFields(definition)) return apiError('BadRequest', `field label not supported: ${field}`);
   const known = 'only "metadata.name", "metadata.namespace"';
   return apiError('BadRequest', `${JSON.stringify(field)} is not a known field selector: ${known}`);
 }
