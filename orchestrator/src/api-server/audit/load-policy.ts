@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { messageOf } from '@berth/kit';
+import { type Logger, messageOf } from '@berth/kit';
 import { decodeObject, goQuote, isRecord } from '@berth/kube';
 import { aggregate } from '../aggregate.ts';
 import { configStruct } from '../configuration/config-schema.ts';
@@ -37,7 +37,7 @@ type Rule = Omit<AuditPolicy['rules'][number], 'level'> & { readonly level?: str
 type Resources = NonNullable<Rule['resources']>[number];
 
 /** Reads `--audit-policy-file`. @throws RangeError – it is none; the words are upstream's where upstream has such. */
-export function loadAuditPolicy(file: string): AuditPolicy {
+export function loadAuditPolicy(file: string, log: Pick<Logger, 'warn'>): AuditPolicy {
   let text: string;
   try {
     text = readFileSync(file, 'utf8');
@@ -46,15 +46,15 @@ export function loadAuditPolicy(file: string): AuditPolicy {
     throw new RangeError(`loading audit policy file: ${why}`);
   }
   try {
-    return parseAuditPolicy(text);
+    return parseAuditPolicy(text, (unknown) => log.warn('fields of the audit policy are unknown', { file, unknown }));
   } catch (error) {
     throw new RangeError(`loading audit policy file: ${messageOf(error)}: from file ${file}`);
   }
 }
 
 /** @throws RangeError */
-function parseAuditPolicy(text: string): AuditPolicy {
-  const { rules = [], ...policy } = decoded(text);
+function parseAuditPolicy(text: string, warn: (unknown: readonly string[]) => void): AuditPolicy {
+  const { rules = [], ...policy } = decoded(text, warn);
   const errors = [
     ...stageErrors(policy.omitStages, 'omitStages'),
     ...rules.flatMap((rule, i) => ruleErrors(rule, `rules[${i}]`)),
@@ -64,8 +64,8 @@ function parseAuditPolicy(text: string): AuditPolicy {
   return { ...policy, rules: rules as AuditPolicy['rules'] };
 }
 
-/** What is left out of it is passed over, as by upstream, which goes on where it reads strictly no further. */
-function decoded(text: string): Decoded {
+/** What it should not have is passed over and warned of, as by upstream: a rule without what was misspelt is about more. */
+function decoded(text: string, warn: (unknown: readonly string[]) => void): Decoded {
   try {
     const value = yamlValue(text) ?? {};
     if (!isRecord(value)) throw new RangeError(notAnObject(value));
@@ -74,7 +74,8 @@ function decoded(text: string): Decoded {
     const { kind, apiVersion: given } = value as Readonly<Record<string, string | undefined>>;
     if (given && (given !== apiVersion || (kind && kind !== 'Policy')))
       throw new RangeError(notRegistered(kind ?? '', given));
-    const { object } = decodeObject(policySchema, value);
+    const { object, unknownFields } = decodeObject(policySchema, value);
+    if (unknownFields.length > 0) warn(unknownFields);
     if (given) return object as Decoded;
   } catch (error) {
     throw new RangeError(`failed decoding: ${messageOf(error).split('\n')[0]}`);

@@ -89,7 +89,7 @@ export class ServerLimits implements AsyncDisposable {
       import('../audit/load-policy.ts'),
       import('../audit/auditor.ts'),
     ]);
-    const policy = loadAuditPolicy(policyFile);
+    const policy = loadAuditPolicy(policyFile, log);
     const { sinkTo } = await import('../audit/audit-sink.ts');
     const { log: logged = logPlugin, webhook: sent = webhookPlugin } = options;
     const file = logPath === undefined ? [] : [{ backend: await this.#openLog(logPath, options), plugin: logged }];
