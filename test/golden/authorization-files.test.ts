@@ -1,5 +1,5 @@
 import { createLogger, systemClock } from '@berth/kit';
-import { afterAll, expect, test } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { MemoryStore } from '../../orchestrator/src/index.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { aFile, aKubeconfig } from '../harness/kubeconfig-file.ts';
@@ -46,6 +46,8 @@ test('a policy file says who may do what', async () => {
   await using world = await aWorld({ authorizationModes: ['ABAC'], authorization: { policyFile: file.path } });
   expect(await world.as('jane', 'GET', pods('default'))).toBe(200);
   expect(await world.as('jane', 'GET', '/apis')).toBe(200);
+  // No line has it for anybody.
+  expect(await world.as('jane', 'GET', '/version')).toEqual([403, expect.anything()]);
   expect(await world.as('joe', 'GET', pods('kube-system'))).toBe(200);
   expect(await world.as('joe', 'GET', pods('default'))).toEqual([
     403,
@@ -61,6 +63,15 @@ test('a policy file says who may do what', async () => {
     nonResourceRules: [],
     incomplete: false,
   });
+});
+
+test('health and version are for whom system:public-info-viewer is bound to, and to be read alone', async () => {
+  await using api = await anApiServer({ more: { authorizationModes: ['RBAC'] } });
+  const statusOf = async (method: string, path: string) => (await api.send({ method, path, certificate: false })).status;
+  const paths = ['/healthz', '/livez', '/readyz', '/version'];
+  for (const path of paths) expect([path, await statusOf('GET', path), await statusOf('POST', path)]).toEqual([path, 200, 403]);
+  await api.send({ method: 'DELETE', path: '/apis/rbac.authorization.k8s.io/v1/clusterrolebindings/system:public-info-viewer' });
+  for (const path of paths) await vi.waitFor(async () => expect([path, await statusOf('GET', path)]).toEqual([path, 403]), 30_000);
 });
 
 // What kube-apiserver 1.36.3 does: that one reads as another is a matter of reading, who the other is is none.

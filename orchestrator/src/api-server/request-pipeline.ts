@@ -147,7 +147,7 @@ export class RequestPipeline {
     const beganMs = clock.monotonicMs();
     const decision = await this.authorizer.authorize(attributes);
     this.#note?.(decision, clock.monotonicMs() - beganMs);
-    if (decision.allowed || isPublic(request.path)) {
+    if (decision.allowed) {
       request.audit?.annotate('authorization.k8s.io/decision', 'allow');
       request.audit?.annotate('authorization.k8s.io/reason', decision.reason);
       return;
@@ -212,11 +212,6 @@ function selected(text: string): Pick<Attributes, 'name' | 'fieldSelector'> {
     // What cannot be read is refused after this, and limits nothing.
     return { name: '' };
   }
-}
-
-/** What anyone may read (upstream's system:public-info-viewer). */
-function isPublic(path: string): boolean {
-  return /^\/(version|healthz|livez|readyz)\/?$/.test(path);
 }
 
 function infoAttributes({ user, method, path, query }: ServerRequest): Attributes {
