@@ -56,13 +56,20 @@ async function backup(file: string, { dataDir, force }: Flags, { err }: Terminal
   refuseStore(file);
   const data = new DataDir(dataDir);
   const store = join(data.store, 'berth.db');
-  if (!existsSync(store))
-    throw new BerthError('NotFound', `${data.path} holds no API objects`, { hint: 'name another: --data-dir DIR' });
+  if (!existsSync(store)) throw nothingIn(data);
   if (existsSync(file) && !force) throw new BerthError('Usage', `${file} exists`, { hint: 'replace it with: --force' });
   const running = (await data.runningPid()) !== undefined;
   const waits = () => err('berth: waiting for another backup, or a compaction, to end\n');
   const fetched = (to: string) => fetchBackup(data.kubeconfig, { to, clock: systemClock, waits });
   await replaced(file, running ? fetched : (to) => copyStore(store, to));
+}
+
+function nothingIn(data: DataDir): BerthError {
+  if (existsSync(data.etcdMark))
+    return new BerthError('Usage', `${data.path} has its objects in etcd, not in a file`, {
+      hint: `let etcd back them up: etcdctl snapshot save FILE, at the endpoints in ${data.etcdMark}`,
+    });
+  return new BerthError('NotFound', `${data.path} holds no API objects`, { hint: 'name another: --data-dir DIR' });
 }
 
 /** What is replaced or read whole is a file: a pipe is waited for without end. */

@@ -36,6 +36,11 @@ export class DataDir {
     return join(this.path, 'store');
   }
 
+  /** A file that is there where the objects are in etcd; by which flags that was found last. */
+  get etcdMark(): string {
+    return join(this.store, 'in-etcd');
+  }
+
   get images(): string {
     return join(this.path, 'images');
   }

@@ -65,17 +65,12 @@ async function openEtcd(choice: EtcdChoice, { data, clock, rng, log }: OpenStore
   const store = await openEtcdStore({ endpoints, tls, prefix, foreign, compactionMs, clock, rng, log });
   const flags = `--etcd-servers ${endpoints.map(({ url }) => url).join(',')} --etcd-prefix ${prefix}`;
   await mkdir(data.store, { recursive: true, mode: 0o700 });
-  await writeFileDurably(markOf(data), `${flags}\n`, 0o600);
+  await writeFileDurably(data.etcdMark, `${flags}\n`, 0o600);
   return store;
 }
 
 function fileOf({ store }: DataDir): string {
   return join(store, 'berth.db');
-}
-
-/** Tells that the objects are in etcd, and by which flags it was found last. */
-function markOf({ store }: DataDir): string {
-  return join(store, 'in-etcd');
 }
 
 /** On another store everything here would be what nobody asked for: pods and volumes would go. @throws BerthError Usage */
@@ -89,7 +84,7 @@ function refuseOtherThanFile(data: DataDir): void {
 
 /** @throws BerthError Usage */
 async function refuseOtherThanEtcd(data: DataDir): Promise<void> {
-  const mark = markOf(data);
+  const mark = data.etcdMark;
   if (existsSync(fileOf(data)) || !existsSync(mark)) return;
   throw new BerthError('Usage', `${data.path} has its objects in etcd, not in a file`, {
     hint: `give ${(await readFile(mark, 'utf8')).trim()}, name another --data-dir, or remove ${mark} to begin without objects`,

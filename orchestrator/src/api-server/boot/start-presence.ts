@@ -22,7 +22,6 @@ export async function startPresence(context: ServerContext, parts: PresenceParts
   return {
     async [Symbol.asyncDispose]() {
       await (await upkeep)[Symbol.asyncDispose]();
-      await advertising?.[Symbol.asyncDispose]();
     },
   };
 }

@@ -27,7 +27,7 @@ export interface UpkeepParts {
   readonly restore: () => Promise<void>;
 }
 
-/** What a server tells of itself and of its service addresses while it serves; ends with its disposal. */
+/** What a server tells of itself and of its service addresses while it serves; ends with its disposal, and takes that back. */
 export function startUpkeep(context: ServerContext, parts: UpkeepParts): AsyncDisposable {
   const { client, services, advertised, advertising, restore } = parts;
   const { clock, rng, log } = context;
@@ -43,15 +43,16 @@ export function startUpkeep(context: ServerContext, parts: UpkeepParts): AsyncDi
   const attempt = (what: string, work: (() => Promise<void>) | undefined) =>
     work?.().catch((error: unknown) => log.warn('will try again', { what, error }));
   const keep = async (signal: AbortSignal) => {
-    await attempt('identity', identity && (() => identity.begin()));
+    // While a store elsewhere is away each gives up after seconds: a server that ends waits for one at most.
+    const next: typeof attempt = async (what, work) => (signal.aborted ? undefined : await attempt(what, work));
+    await next('identity', identity && (() => identity.begin()));
     for (let turn = 0; !signal.aborted; turn++) {
-      await attempt('service range', () => status.sync());
-      if (turn % collectEvery === 0) await attempt('identities', identity && (() => identity.collect()));
+      await next('service range', () => status.sync());
+      if (turn % collectEvery === 0) await next('identities', identity && (() => identity.collect()));
       await clock.sleep(everyMs, signal).catch(() => undefined);
-      if (signal.aborted) return;
-      await attempt('identity', identity && (() => identity.renew()));
-      await attempt('what every cluster has', restore);
-      await attempt('advertised address', advertising && (() => advertising.say()));
+      await next('identity', identity && (() => identity.renew()));
+      await next('what every cluster has', restore);
+      await next('advertised address', advertising && (() => advertising.say()));
     }
   };
   const options = { log, signal: end.signal };
@@ -63,8 +64,12 @@ export function startUpkeep(context: ServerContext, parts: UpkeepParts): AsyncDi
   return {
     async [Symbol.asyncDispose]() {
       end.abort();
-      for (const task of tasks) await task[Symbol.asyncDispose]();
-      await attempt('identity', identity && (() => identity.end()));
+      await Promise.all(tasks.map((task) => task[Symbol.asyncDispose]()));
+      // Nothing says either again. Both wait for a store that is away.
+      await Promise.all([
+        attempt('identity', identity && (() => identity.end())),
+        advertising?.[Symbol.asyncDispose](),
+      ]);
       await events[Symbol.asyncDispose]();
       await status[Symbol.asyncDispose]();
     },
