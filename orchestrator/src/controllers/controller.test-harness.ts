@@ -1,4 +1,5 @@
-import { seededRng, silentLogger } from '@berth/kit';
+import { setImmediate } from 'node:timers/promises';
+import { type FakeClock, seededRng, silentLogger, systemClock } from '@berth/kit';
 import { type EventRecorder, KubeClient, startInformers, type Transport } from '@berth/kube';
 import { aServer } from '../api-server/server.test-harness.ts';
 import type { EveryKindDeps } from './controller-deps.ts';
@@ -10,6 +11,23 @@ type Start = (deps: EveryKindDeps, signal: AbortSignal) => AsyncDisposable;
 /** A server, and one controller that follows every kind. */
 export async function withController(start: Start) {
   return withControllers(await aServer(), [start]);
+}
+
+/** What hangs is told before the test's own time is over. */
+const hangsMs = 100_000;
+
+/**
+ * Time passes until there is something to be seen, which is returned. By the real clock nobody knows when: some of it is done by other
+ * threads, and some by code that is loaded then.
+ */
+export async function untilSo<T>(clock: FakeClock, look: () => Promise<T | false | undefined>): Promise<T> {
+  for (const endMs = systemClock.monotonicMs() + hangsMs; systemClock.monotonicMs() < endMs; ) {
+    const seen = await look();
+    if (seen !== undefined && seen !== false) return seen;
+    await clock.advance(5);
+    await setImmediate();
+  }
+  throw new Error(`never so: ${look}`);
 }
 
 /** A client of a server, which hears of changes of a kind late: between `hold` and `release` of none. */
@@ -47,14 +65,7 @@ export function withControllers<S extends Pick<Server, 'client' | 'clock'> & Asy
   return {
     ...server,
     customTypes,
-    /** Time passes until it is so. */
-    async until(check: () => Promise<boolean>): Promise<void> {
-      for (let turn = 0; turn < 2000; turn++) {
-        if (await check()) return;
-        await clock.advance(5);
-      }
-      throw new Error(`never so: ${check}`);
-    },
+    until: (check: () => Promise<boolean>) => untilSo(clock, check),
     async [Symbol.asyncDispose]() {
       stop.abort();
       for (const controller of controllers) await controller[Symbol.asyncDispose]();

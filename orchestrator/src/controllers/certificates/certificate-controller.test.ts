@@ -1,11 +1,12 @@
 import 'reflect-metadata';
 import { createPublicKey, webcrypto, X509Certificate } from 'node:crypto';
-import { seededRng, silentLogger, systemClock } from '@berth/kit';
+import { seededRng, silentLogger } from '@berth/kit';
 import { type CertificateSigningRequest, KubeClient, resources, startInformers } from '@berth/kube';
 import * as x509 from '@peculiar/x509';
 import { expect, test } from 'vitest';
 import { aServer } from '../../api-server/server.test-harness.ts';
 import { makePki } from '../../berth/make-pki.ts';
+import { untilSo } from '../controller.test-harness.ts';
 import { startCertificateController } from './start-certificate-controller.ts';
 
 type Keys = Parameters<typeof webcrypto.subtle.generateKey>[0];
@@ -57,16 +58,7 @@ async function scene() {
         subresource: 'approval',
       });
     },
-    async until<T>(look: () => Promise<T | undefined>): Promise<T> {
-      for (let turn = 0; turn < 2000; turn++) {
-        const seen = await look();
-        if (seen !== undefined) return seen;
-        await clock.advance(1);
-        // Signing is done by other threads, in real time.
-        await systemClock.sleep(1);
-      }
-      throw new Error(`never so: ${look}`);
-    },
+    until: <T>(look: () => Promise<T | undefined>) => untilSo(clock, look),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await controller[Symbol.asyncDispose]();

@@ -11,6 +11,7 @@ import {
 import { expect, test } from 'vitest';
 import { aPod, aServer } from '../../api-server/server.test-harness.ts';
 import { defaultServices } from '../../api-server/service-ips/default-services.ts';
+import { untilSo } from '../controller.test-harness.ts';
 import { startEndpointsController } from './endpoints-controller.ts';
 
 type Before = { readonly name: string; readonly annotations?: Record<string, string>; readonly subsets?: object[] };
@@ -42,13 +43,7 @@ async function scene(services = defaultServices, log: Logger = silentLogger, bef
     endpoints: () => client.find<Endpoints>(resources.endpoints, ref),
     slices,
     slice: async () => (await slices())[0],
-    async until(check: () => Promise<boolean>): Promise<void> {
-      for (let turn = 0; turn < 1000; turn++) {
-        if (await check()) return;
-        await clock.advance(1);
-      }
-      throw new Error(`never so: ${check}`);
-    },
+    until: (check: () => Promise<boolean>) => untilSo(clock, check),
     async pod(
       name: string,
       { ip, ipv6, ready, ...more }: { ip: string; ipv6?: string; ready: boolean; spec?: object },

@@ -2,6 +2,7 @@ import { seededRng, silentLogger } from '@berth/kit';
 import { resources, startInformers, type ValidatingAdmissionPolicySpec } from '@berth/kube';
 import { expect, test } from 'vitest';
 import { aCustomServer, fooDefinition } from '../../api-server/custom-resources/custom-resources.harness.ts';
+import { untilSo } from '../controller.test-harness.ts';
 import { startPolicyStatusController } from './policy-status-controller.ts';
 
 async function scene() {
@@ -14,15 +15,11 @@ async function scene() {
   const controller = startPolicyStatusController(deps, stop.signal);
   return {
     ...server,
-    async checked(name: string, generation: number) {
-      // What checks is loaded with the first policy, however long that takes.
-      while (true) {
+    checked: (name: string, generation: number) =>
+      untilSo(clock, async () => {
         const policy = await client.get(resources.validatingadmissionpolicies, { name });
-        if (policy.status?.observedGeneration === generation) return policy;
-        await clock.advance(5);
-        await new Promise((done) => setImmediate(done));
-      }
-    },
+        return policy.status?.observedGeneration === generation && policy;
+      }),
     async [Symbol.asyncDispose]() {
       stop.abort();
       await controller[Symbol.asyncDispose]();
