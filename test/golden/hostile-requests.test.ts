@@ -60,6 +60,7 @@ test.each<[string, string, RegExp]>([
   ['no host', `GET ${configmaps} HTTP/1.1\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request: missing required Host header\r\n/],
   ['a host that is none', `GET ${configmaps} HTTP/1.1\r\nHost: a b\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request: malformed Host header\r\n/],
   ['HTTP/2 by name alone', `GET ${configmaps} HTTP/2.0\r\nHost: x\r\n\r\n`, /^HTTP\/1\.1 505 HTTP Version Not Supported: unsupported protocol version\r\n/],
+  ['a version of the future', `GET ${configmaps} HTTP/9.9\r\nHost: x\r\n\r\n`, /^HTTP\/1\.1 505 HTTP Version Not Supported: unsupported protocol version\r\n/],
   ['a space before the colon', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nAuthorization : Bearer x\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a folded header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\r\n c\r\n\r\n`, /^HTTP\/1\.1 400 Bad Request\r\n/],
   ['a line end alone in a header', `GET ${configmaps} HTTP/1.1\r\nHost: x\r\nX-A: b\nImpersonate-User: y\r\n\r\n`, /^HTTP\/1\.1 (400|403) /],

@@ -8,6 +8,7 @@ export interface Refusal {
 }
 
 export const badRequest: Refusal = { status: '400 Bad Request' };
+export const unsupportedVersion: Refusal = { status: '505 HTTP Version Not Supported: unsupported protocol version' };
 export const unsupportedCoding: Refusal = { status: '501 Not Implemented', text: 'Unsupported transfer encoding' };
 
 /** What a host may be written with (Go's httpguts.ValidHostHeader). */
@@ -24,7 +25,7 @@ export function malformedHead(message: IncomingMessage): Refusal | undefined {
   const { 'transfer-encoding': coding } = headers;
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return unsupportedCoding;
   if (httpVersionMajor < 1) return badRequest;
-  if (httpVersionMajor > 1) return { status: '505 HTTP Version Not Supported: unsupported protocol version' };
+  if (httpVersionMajor > 1) return unsupportedVersion;
   const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && /^host$/i.test(rawHeaders[i - 1] as string));
   if (hosts.length > 1) return badRequest;
   if (hosts.length === 0 && httpVersionMinor > 0) return { status: '400 Bad Request: missing required Host header' };

@@ -2,7 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { apiError } from '@berth/kube';
-import { badRequest, type Refusal, unsupportedCoding } from './malformed-head.ts';
+import { badRequest, type Refusal, unsupportedCoding, unsupportedVersion } from './malformed-head.ts';
 
 /** How long what is left of a bad request may take to come. */
 const lingerMs = 1000;
@@ -30,6 +30,7 @@ export function isRefused(socket: Duplex): boolean {
 /** By Node's words: its codes do not tell a coding that is none from one beside a length. */
 const refusals: Readonly<Record<string, Refusal>> = {
   'Parse Error: Header overflow': { status: '431 Request Header Fields Too Large' },
+  'Parse Error: Invalid HTTP version': unsupportedVersion,
   'Parse Error: Request has invalid `Transfer-Encoding`': unsupportedCoding,
   'Parse Error: Invalid `Transfer-Encoding` header value': unsupportedCoding,
   'Parse Error: Empty Transfer-Encoding': unsupportedCoding,
