@@ -62,6 +62,7 @@ export {
   type WatchOptions,
   type WriteOptions,
 } from './client.ts';
+export { controllerOf } from './controller-of.ts';
 export { copyJson } from './copy-json.ts';
 export { createEventRecorder, type EventRecorderOptions } from './create-event-recorder.ts';
 export { createEventSeriesRecorder, type EventSeriesRecorderOptions } from './create-event-series-recorder.ts';

@@ -1,4 +1,4 @@
-import { type Informers, type LabelSelector, type Pod, resources } from '@berth/kube';
+import { controllerOf, type Informers, type LabelSelector, type Pod, resources } from '@berth/kube';
 import type { Reasons } from './filters.ts';
 import type { NodeInfo } from './node-info.ts';
 import { type NamespaceLabels, PodAffinity } from './pod-affinity.ts';
@@ -50,10 +50,10 @@ export function neighbourhoodOf(informers: Informers): Neighbourhood {
   return {
     services: (namespace) => services.list(namespace),
     namespaceLabels: (name) => namespaces.get(name)?.metadata.labels,
-    ownerSelector: ({ metadata }): LabelSelector | undefined => {
-      const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+    ownerSelector: (pod): LabelSelector | undefined => {
+      const owner = controllerOf(pod);
       const known = owner?.kind === 'StatefulSet' || owner?.kind === 'ReplicaSet' ? sets[owner.kind] : undefined;
-      return known?.get(`${metadata.namespace}/${owner?.name}`)?.spec?.selector;
+      return known?.get(`${pod.metadata.namespace}/${owner?.name}`)?.spec?.selector;
     },
   };
 }

@@ -1,5 +1,6 @@
 import {
   apiVersionOf,
+  controllerOf,
   type KubeClient,
   type KubeObject,
   type OwnerReference,
@@ -36,7 +37,7 @@ export async function findOwner(
   let type: ResourceType = resources.pods;
   let object: KubeObject = await client.get(type, { namespace, name: podName }, signal);
   for (let up = 0; up < level; up++) {
-    const owner = object.metadata.ownerReferences?.find(({ controller }) => controller);
+    const owner = controllerOf(object);
     const next = kinds.find((one) => one.kind === owner?.kind && apiVersionOf(one) === owner.apiVersion);
     if (!owner || !next)
       throw new RangeError(

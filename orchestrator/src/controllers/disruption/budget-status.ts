@@ -29,15 +29,8 @@ export function reckon(
   const currentHealthy = evicted.filter(({ pod }) => isReady(pod) && !goes.has(pod)).length;
   // A budget without pods allows nothing, for the first of them may come before they are counted.
   const disruptionsAllowed = expectedPods > 0 ? Math.max(0, currentHealthy - desiredHealthy) : 0;
-  const disruptedPods = Object.fromEntries(
-    awaited.map(
-      ({
-        pod: {
-          metadata: { name = '' },
-        },
-      }) => [name, status.disruptedPods?.[name] as string],
-    ),
-  );
+  const names = awaited.map(({ pod }) => pod.metadata.name ?? '');
+  const disruptedPods = Object.fromEntries(names.map((name) => [name, status.disruptedPods?.[name] as string]));
   const next: BudgetStatus = {
     currentHealthy,
     desiredHealthy,

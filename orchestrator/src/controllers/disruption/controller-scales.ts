@@ -1,6 +1,7 @@
 import { type Clock, deadline } from '@berth/kit';
 import {
   type APIResourceList,
+  controllerOf,
   goQuote,
   groupVersionOf,
   type Informer,
@@ -28,10 +29,6 @@ interface Followed {
 
 /** Another server that takes longer is none to be waited for; client-go's time for discovery. */
 const patienceMs = 32_000;
-
-export function controllerOf({ metadata }: KubeObject): OwnerReference | undefined {
-  return metadata.ownerReferences?.find(({ controller }) => controller);
-}
 
 /** How many pods controllers are to have (pkg/controller/disruption finders): of workloads that are followed anyway, of all others by their scale. */
 export class ControllerScales {

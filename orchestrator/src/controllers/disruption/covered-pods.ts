@@ -1,6 +1,13 @@
-import { type Informer, keyOf, type ObjectKey, type Pod, type PodDisruptionBudget, Selector } from '@berth/kube';
+import {
+  controllerOf,
+  type Informer,
+  keyOf,
+  type ObjectKey,
+  type Pod,
+  type PodDisruptionBudget,
+  Selector,
+} from '@berth/kube';
 import { isReady } from '../statefulset/pod-state.ts';
-import { controllerOf } from './controller-scales.ts';
 
 interface Covered {
   readonly selector: Selector;

@@ -1,5 +1,5 @@
-import type { OwnerReference, Pod, PodDisruptionBudget } from '@berth/kube';
-import { type ControllerScale, controllerOf } from './controller-scales.ts';
+import { controllerOf, type OwnerReference, type Pod, type PodDisruptionBudget } from '@berth/kube';
+import type { ControllerScale } from './controller-scales.ts';
 
 export interface Expected {
   readonly expectedPods: number;

@@ -1,5 +1,6 @@
 import {
   type ControllerRevision,
+  controllerOf,
   type Informer,
   keyOf,
   type Pod,
@@ -49,7 +50,7 @@ class StatefulSetController {
     // A pod is a candidate by controller, or as an orphan by the name before its ordinal.
     this.#pods.addIndex('statefulset', (pod) => setKeysOf(pod));
     this.#revisions.addIndex('controller', (revision) => {
-      const owner = revision.metadata.ownerReferences?.find(({ controller }) => controller);
+      const owner = controllerOf(revision);
       return owner ? [owner.uid] : [];
     });
   }

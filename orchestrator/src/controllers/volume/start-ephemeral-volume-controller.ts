@@ -1,5 +1,6 @@
 import { Backoff, messageOf, runController, startTask, WorkQueue } from '@berth/kit';
 import {
+  controllerOf,
   type EventRecorder,
   isAlreadyExists,
   isConflict,
@@ -74,7 +75,7 @@ async function ensureClaim({ pod, volume, claim, client, events }: EnsureOptions
 
 /** A claim somebody else made under this name is not used: it may hold another's data. */
 function assertOwned(pod: Pod, claim: PersistentVolumeClaim): void {
-  const owner = claim.metadata.ownerReferences?.find(({ controller }) => controller === true);
+  const owner = controllerOf(claim);
   if (owner?.uid === pod.metadata.uid) return;
   throw new Error(`PVC ${keyOf(claim)} was not created for pod ${keyOf(pod)} (pod is not owner)`);
 }

@@ -1,5 +1,5 @@
 import type { Clock } from '@berth/kit';
-import type { Pod } from '@berth/kube';
+import { controllerOf, type Pod } from '@berth/kube';
 import { reasonsText, violationsOf } from './evaluate.ts';
 import { type LevelVersion, levelText } from './policy.ts';
 
@@ -39,8 +39,8 @@ export function existingPodWarnings(
 /** Pods of one controller are alike: the first of each before the rest. */
 function onePerController(pods: readonly Pod[]): Pod[] {
   const known = new Set<string>();
-  const isFirst = ({ metadata }: Pod) => {
-    const uid = metadata.ownerReferences?.find(({ controller }) => controller)?.uid;
+  const isFirst = (pod: Pod) => {
+    const uid = controllerOf(pod)?.uid;
     if (uid === undefined) return true;
     return !known.has(uid) && known.add(uid) !== undefined;
   };

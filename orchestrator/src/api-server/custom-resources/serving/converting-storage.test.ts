@@ -1,11 +1,10 @@
 import { FakeClock } from '@berth/kit';
 import { expect, test } from 'vitest';
 import { MemoryStore } from '../../../store/store.memory.ts';
-import { RecentValues } from '../../recent-values.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
 import { encodeObject } from '../../stored-object.ts';
 import { ConvertingStorage } from './converting-storage.ts';
-import { CustomCodec } from './custom-codec.ts';
+import { aCodec } from './custom-codec.harness.ts';
 
 async function aList(sizes: readonly number[]) {
   const definition = { group: 'example.com', version: 'v2', kind: 'Foo', rules: {} } as ResourceDefinition;
@@ -20,13 +19,7 @@ async function aList(sizes: readonly number[]) {
     asked.push(objects.length);
     return objects.map((object) => ({ ...object, apiVersion: `example.com/${version}`, converted: true }));
   };
-  const codec = new CustomCodec({
-    definition,
-    storageVersion: 'v1',
-    written: new RecentValues(),
-    forms: new Map(),
-    lacksStatus: false,
-  });
+  const codec = aCodec(definition);
   const root = '/registry/example.com/foos';
   const storage = new ConvertingStorage({ store, definition, codec, root, convert, storageVersion: 'v1' });
   const { objects } = await storage.range({ namespace: 'n' });

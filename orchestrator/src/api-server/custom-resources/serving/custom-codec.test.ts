@@ -1,9 +1,8 @@
 import { expect, test } from 'vitest';
 import type { KeyValue } from '../../../store/store.ts';
-import { RecentValues } from '../../recent-values.ts';
 import type { ResourceDefinition } from '../../resource-definition.ts';
 import { splicedBytes } from '../../splice.ts';
-import { CustomCodec } from './custom-codec.ts';
+import { aCodec } from './custom-codec.harness.ts';
 import type { CustomForm } from './custom-form.ts';
 
 test('what only some need of a definition is not made for its codec: of a large schema it takes long', () => {
@@ -15,13 +14,7 @@ test('what only some need of a definition is not made for its codec: of a large 
       throw new Error('made');
     },
   } as unknown as ResourceDefinition;
-  const codec = new CustomCodec({
-    definition,
-    storageVersion: 'v1',
-    written: new RecentValues(),
-    forms: new Map(),
-    lacksStatus: false,
-  });
+  const codec = aCodec(definition);
   const value = codec.encode({ metadata: { name: 'a' } });
   expect(Buffer.from(value).toString()).toBe('{"kind":"Foo","apiVersion":"example.com/v1","metadata":{"name":"a"}}');
   const { object } = codec.view({ key: 'k', value, createRevision: 1, modRevision: 2 });
@@ -33,13 +26,7 @@ test('what is as its schema says is compared with that once, wherever its bytes 
   const form = { settle: () => settled++, fill: () => undefined } as unknown as CustomForm;
   const definition = { group: 'example.com', version: 'v1', kind: 'Foo' } as ResourceDefinition;
   const forms = new Map([['v1', form]]);
-  const codec = new CustomCodec({
-    definition,
-    storageVersion: 'v1',
-    written: new RecentValues(),
-    forms,
-    lacksStatus: false,
-  });
+  const codec = aCodec(definition, forms);
   const value = Buffer.from('{"kind":"Foo","apiVersion":"example.com/v1","metadata":{"name":"a"}}');
   const kv = { key: 'k', value: new Uint8Array(value), createRevision: 1, modRevision: 2 };
   const shown = (item: KeyValue) => splicedBytes(codec.splice(codec.view(item))).toString();

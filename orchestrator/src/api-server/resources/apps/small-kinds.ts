@@ -1,4 +1,4 @@
-import { type ControllerRevision, groupVersionOf, type PodTemplate } from '@berth/kube';
+import { type ControllerRevision, controllerOf, groupVersionOf, type PodTemplate } from '@berth/kube';
 import type { FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
@@ -10,8 +10,8 @@ import { containers } from './workload-cells.ts';
 
 export const controllerRevisionRules: KindRules = {
   cells: {
-    Controller: ({ metadata }) => {
-      const owner = metadata.ownerReferences?.find(({ controller }) => controller);
+    Controller: (revision) => {
+      const owner = controllerOf(revision);
       if (!owner) return '<none>';
       const { group } = groupVersionOf(owner.apiVersion);
       return `${owner.kind.toLowerCase()}${group === '' ? '' : `.${group}`}/${owner.name}`;
