@@ -3,9 +3,10 @@ import { chmod, mkdir, readFile, rename, stat, symlink, writeFile } from 'node:f
 import { createServer, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { PassThrough, Writable } from 'node:stream';
+import { setImmediate } from 'node:timers/promises';
 import { linuxMounter } from '@berth/linux';
 import { expect, test } from 'vitest';
-import { identifyProcess } from '../../orchestrator/src/runtime/process-id.ts';
+import { childrenOf, identifyProcess } from '../../orchestrator/src/runtime/process-id.ts';
 import {
   aContainer,
   aSandbox,
@@ -213,6 +214,34 @@ test('ExecSync kills the command after its timeout and cuts its output at 16 KiB
     cmd: ['sh', '-c', 'yes | head -c 100000; exit 4'],
   });
   expect([stdout.length, exitCode]).toEqual([16 * 1024, 4]);
+});
+
+/** Whether one of them has a number in a namespace of processes below ours (proc_pid_status(5)). */
+function hasDescendantInside(pid: number): boolean {
+  return childrenOf(pid).some((child) => isInside(child) || hasDescendantInside(child));
+}
+
+function isInside(pid: number): boolean {
+  try {
+    return /^NSpid:\s+\d+\s+\d/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
+  }
+}
+
+test('an exec that is given up before the command has begun leaves none behind', async () => {
+  await using h = await runtimeHarness();
+  const { containerId } = await runContainer(h, 'brief', ['sleep', '1000']);
+  for (let i = 0; i < 20; i++) {
+    const stop = new AbortController();
+    const exec = h.runtime.streams.exec(containerId, ['sleep', '577'], { tty: false }, stop.signal);
+    const givenUp = expect(exec).rejects.toMatchObject({ name: 'AbortError' });
+    // What will be the command is there, and the OCI runtime has not said its pid yet.
+    while (!hasDescendantInside(process.pid)) await setImmediate();
+    stop.abort();
+    await givenUp;
+  }
+  await expect.poll(() => execText(h, containerId, ['ps'])).not.toContain('sleep 577');
 });
 
 function collector(): { stream: Writable; text: () => string } {

@@ -4,7 +4,7 @@ import { deadline } from '@berth/kit';
 import { type Program, startProgram } from '@berth/linux';
 import { grpcError } from '@berth/protos';
 import { type ExecFiles, writeExecProcess } from './exec-process.ts';
-import { identifyProcess, signalProcess } from './process-id.ts';
+import { identifyProcess, killWithDescendants, signalProcess } from './process-id.ts';
 import type { ContainerRecord } from './records.ts';
 import type { RuntimeContext } from './runtime-context.ts';
 
@@ -52,7 +52,10 @@ export async function execSync(
   }
 }
 
-/** Kills the command itself, by the pid the OCI runtime wrote, and then the OCI runtime that waits for it. */
+/**
+ * Kills the command itself, by the pid the OCI runtime wrote, and then the OCI runtime that waits for it. Before it wrote that, the command is
+ * among what came of it, and would begin without it.
+ */
 export async function killExec(pidFile: string, runtime: Program): Promise<void> {
   // What the command left running may hold the pipes open: after a kill nobody waits for their end.
   void runtime.ended.then(() => {
@@ -60,6 +63,7 @@ export async function killExec(pidFile: string, runtime: Program): Promise<void>
   });
   const pid = Number(await readFile(pidFile, 'utf8').catch(() => ''));
   if (pid > 0) signalProcess(identifyProcess(pid), 'SIGKILL');
+  else if (!runtime.hasEnded) killWithDescendants(runtime.pid);
   runtime.kill('SIGKILL');
 }
 
