@@ -268,6 +268,35 @@ test('what is no answer to a TokenReview makes nobody of a token, and what is le
   expect(hooks.asked.every(({ path }) => path === '/?timeout=30s')).toBe(true);
 });
 
+test('whoever reviews a token for others is told what the webhook says of those, each answer kept for itself', async () => {
+  await using hooks = await aWebhookServer(({ body }) => ({
+    ...body,
+    status: { authenticated: true, user: { username: 'jane' }, ...(body.spec.token === 'both' ? { audiences: ['vault', 'here'] } : {}) },
+  }));
+  using kubeconfig = aKubeconfig(hooks);
+  await using world = await aWorld({ tokenWebhook: { configFile: kubeconfig.path }, audiences: ['here'] });
+  const reviewed = async (token: string, audiences?: string[]) => {
+    const path = '/apis/authentication.k8s.io/v1/tokenreviews';
+    const { text } = await world.api.send({ method: 'POST', path, contentType: 'application/json', body: { spec: { token, audiences } } });
+    const { authenticated, user, audiences: common, error } = JSON.parse(text).status;
+    return authenticated ? [user.username, common] : error;
+  };
+  expect(await reviewed('both', ['vault', 'other'])).toEqual(['jane', ['vault']]);
+  expect(await reviewed('both', ['other'])).toBe('invalid bearer token');
+  expect(await reviewed('both')).toEqual(['jane', ['here']]);
+  expect(await world.bearer('both')).toMatchObject({ username: 'jane' });
+  // One that says nothing of audiences knows tokens for this server.
+  expect(await reviewed('plain', ['other', 'here'])).toEqual(['jane', ['here']]);
+  expect(await reviewed('plain', ['other'])).toBe('invalid bearer token');
+  expect(await reviewed('plain', ['other'])).toBe('invalid bearer token');
+  expect(hooks.asked.map(({ body }) => [body.spec.token, body.spec.audiences])).toEqual([
+    ['both', ['vault', 'other']],
+    ['both', ['other']],
+    ['both', ['here']],
+    ['plain', ['other', 'here']],
+    ['plain', ['other']],
+  ]);
+});
 test('a webhook that hangs up or talks nonsense makes nobody of a token, and others are still known', async () => {
   let answer: () => unknown = () => ({ status: { authenticated: true, user: { username: 7 } } });
   await using hooks = await aWebhookServer((_, response) => answer() ?? void response.destroy());

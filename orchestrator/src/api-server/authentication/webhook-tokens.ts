@@ -1,6 +1,6 @@
 import { createHmac, randomBytes } from 'node:crypto';
 import { type Clock, deadline, type Logger, SharedCalls } from '@berth/kit';
-import type { Refused, TokenAuthenticator } from '../http/authenticate.ts';
+import type { Refused, TokenAuthenticator, TokenUser } from '../http/authenticate.ts';
 import type { TokenMetrics } from '../metrics/token-metrics.ts';
 import type { User } from '../user.ts';
 import { CallError } from '../webhook/call-error.ts';
@@ -33,6 +33,12 @@ interface ReviewedStatus {
   };
 }
 
+interface AskedToken {
+  readonly token: string;
+  /** Whom it may be for. */
+  readonly audiences: readonly string[];
+}
+
 /** Upstream keeps as many in each of its stripes together. */
 const cachedAnswers = 4096;
 
@@ -42,8 +48,8 @@ const lookupMs = 30_000;
 /** Asks another server whose a token is (apiserver plugin/pkg/authenticator/token/webhook); its answers are kept for a while, errors are not. */
 export class WebhookTokens implements TokenAuthenticator {
   readonly #options: WebhookTokensOptions;
-  readonly #cache: ExpiringCache<{ readonly user: User | undefined }>;
-  readonly #asked = new SharedCalls<User | undefined>();
+  readonly #cache: ExpiringCache<{ readonly found: TokenUser | undefined }>;
+  readonly #asked = new SharedCalls<TokenUser | undefined>();
   /** What is kept in memory is no token. */
   readonly #secret = randomBytes(32);
 
@@ -53,23 +59,28 @@ export class WebhookTokens implements TokenAuthenticator {
   }
 
   async authenticate(token: string, refused?: Refused): Promise<User | undefined> {
-    const { clock, metrics } = this.#options;
+    return (await this.review(token, [], refused))?.user;
+  }
+
+  async review(token: string, audiences: readonly string[], refused?: Refused): Promise<TokenUser | undefined> {
+    const { clock, metrics, audiences: own } = this.#options;
     const beganMs = clock.monotonicMs();
     let status: 'hit' | 'miss' = 'miss';
     try {
-      const key = createHmac('sha256', this.#secret).update(token).digest('base64');
+      const asked = { token, audiences: audiences.length > 0 ? audiences : own };
+      const key = createHmac('sha256', this.#secret).update(JSON.stringify(asked)).digest('base64');
       const known = this.#cache.get(key);
       if (known) status = 'hit';
-      return known ? known.user : await this.#fetched(key, token, refused);
+      return known ? known.found : await this.#fetched(key, asked, refused);
     } finally {
       metrics.looked(status, clock.monotonicMs() - beganMs);
     }
   }
 
-  async #fetched(key: string, token: string, refused: Refused | undefined): Promise<User | undefined> {
+  async #fetched(key: string, asked: AskedToken, refused: Refused | undefined): Promise<TokenUser | undefined> {
     const waited = this.#options.metrics.waiting();
     try {
-      return await this.#asked.run(key, () => this.#ask(key, token));
+      return await this.#asked.run(key, () => this.#ask(key, asked));
     } catch (error) {
       if (!(error instanceof CallError)) throw error;
       // It is nobody's as long as nobody says whose it is; the next to bring it asks again.
@@ -81,21 +92,21 @@ export class WebhookTokens implements TokenAuthenticator {
     }
   }
 
-  async #ask(key: string, token: string): Promise<User | undefined> {
+  async #ask(key: string, asked: AskedToken): Promise<TokenUser | undefined> {
     const { metrics } = this.#options;
     const ended = metrics.fetching();
     let ok = false;
     try {
-      const user = await this.#review(key, token);
+      const found = await this.#review(key, asked);
       ok = true;
-      return user;
+      return found;
     } finally {
       ended(ok);
     }
   }
 
-  async #review(key: string, token: string): Promise<User | undefined> {
-    const { version, audiences, cacheTtlMs } = this.#options;
+  async #review(key: string, { token, audiences }: AskedToken): Promise<TokenUser | undefined> {
+    const { version, cacheTtlMs } = this.#options;
     const answer = await this.#post({
       kind: 'TokenReview',
       apiVersion: `authentication.k8s.io/${version}`,
@@ -104,11 +115,12 @@ export class WebhookTokens implements TokenAuthenticator {
       status: { user: {} },
     });
     const status: ReviewedStatus = readStatus(answer, { group: 'authentication.k8s.io', kind: 'TokenReview', version });
+    const common = this.#commonAudiences(status, audiences);
     // Whether it is anybody's was not told then, and may be in a moment.
-    if (!status.authenticated && status.error && this.#isForUs(status)) throw new CallError(status.error);
-    const user = this.#userOf(status);
-    this.#cache.set(key, { user }, cacheTtlMs);
-    return user;
+    if (!status.authenticated && status.error && common) throw new CallError(status.error);
+    const found = status.authenticated && common ? { user: userOf(status), audiences: common } : undefined;
+    this.#cache.set(key, { found }, cacheTtlMs);
+    return found;
   }
 
   /** However often it is asked. */
@@ -122,15 +134,15 @@ export class WebhookTokens implements TokenAuthenticator {
     }
   }
 
-  #userOf(status: ReviewedStatus): User | undefined {
-    if (!status.authenticated || !this.#isForUs(status)) return undefined;
-    const { username = '', uid = '', groups = [], extra } = status.user ?? {};
-    return { name: username, groups, ...(uid === '' ? {} : { uid }), ...(extra ? { extra } : {}) };
+  /** A server that says nothing of audiences knows none: its tokens are for this one. Undefined: it is for none that was asked about. */
+  #commonAudiences({ audiences: given = [] }: ReviewedStatus, asked: readonly string[]) {
+    const said = given.length > 0 ? given : this.#options.audiences;
+    const common = said.filter((one) => asked.includes(one));
+    return common.length > 0 || asked.length === 0 ? common : undefined;
   }
+}
 
-  /** A server that says nothing of audiences knows none. */
-  #isForUs({ audiences: given = [] }: ReviewedStatus): boolean {
-    const { audiences } = this.#options;
-    return given.length === 0 || audiences.length === 0 || given.some((one) => audiences.includes(one));
-  }
+function userOf({ user = {} }: ReviewedStatus): User {
+  const { username = '', uid = '', groups = [], extra } = user;
+  return { name: username, groups, ...(uid === '' ? {} : { uid }), ...(extra ? { extra } : {}) };
 }

@@ -9,6 +9,14 @@ import { anonymous, type User } from '../user.ts';
 /** Who a bearer token stands for; undefined: not one of its own. */
 export interface TokenAuthenticator {
   authenticate(token: string, refused?: Refused): Promise<User | undefined>;
+  /** The same of tokens for others (no audiences: for this server). Absent: its tokens are for this server, whatever they say. */
+  review?(token: string, audiences: readonly string[], refused?: Refused): Promise<TokenUser | undefined>;
+}
+
+/** Whose a token is, and for whom of those that were asked about. */
+export interface TokenUser {
+  readonly user: User;
+  readonly audiences: readonly string[];
 }
 
 /** Hears why a token is nobody's, from those that know it to be meant for them. */
@@ -67,14 +75,32 @@ export async function authenticate(
 }
 
 /** Who a bearer token stands for: the first that knows it says so. */
-export async function tokenUser(
-  token: string,
-  { tokens }: Pick<Authentication, 'tokens'>,
-  refused?: Refused,
-): Promise<User | undefined> {
+async function tokenUser(token: string, { tokens }: Pick<Authentication, 'tokens'>): Promise<User | undefined> {
   for (const each of tokens) {
-    const user = await each.authenticate(token, refused);
+    const user = await each.authenticate(token);
     if (user) return authenticated(user);
+  }
+  return undefined;
+}
+
+/** Whose a token for `asked` is (none: for this server, which is `own`), by any way there is. */
+export async function reviewToken(
+  token: string,
+  { asked, own }: { readonly asked: readonly string[]; readonly own: readonly string[] },
+  { tokens }: Pick<Authentication, 'tokens'>,
+  refused: Refused,
+): Promise<TokenUser | undefined> {
+  const common = asked.length === 0 ? own : asked.filter((audience) => own.includes(audience));
+  // Who knows of no audiences gives tokens for this server (authenticator.WrapAudienceAgnosticToken).
+  const isForOthers = common.length === 0 && asked.length > 0;
+  for (const each of tokens) {
+    if (each.review) {
+      const known = await each.review(token, asked, refused);
+      if (known) return { user: authenticated(known.user), audiences: known.audiences };
+    } else if (!isForOthers) {
+      const user = await each.authenticate(token, refused);
+      if (user) return { user: authenticated(user), audiences: common };
+    }
   }
   return undefined;
 }

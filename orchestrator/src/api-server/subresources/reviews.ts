@@ -6,7 +6,7 @@ import { rulesReview } from '../authorization/rules-review.ts';
 import { reviewedSelectors } from '../authorization/selector-attributes.ts';
 import type { Attributes } from '../authorizer.ts';
 import { expectedKind } from '../body-decoder.ts';
-import { type Refused, tokenUser } from '../http/authenticate.ts';
+import { type Refused, reviewToken } from '../http/authenticate.ts';
 import { invalid } from '../invalid.ts';
 import { ensureNamespace } from '../object-rules.ts';
 import type { SpecialHandler } from '../request-pipeline.ts';
@@ -109,24 +109,16 @@ function reviewersOf(parts: SpecialParts): Readonly<Record<string, Reviewer>> {
     TokenReview: async (spec) => {
       // First what upstream's server says of its own token, then each way's word (authentication/request/union).
       const refusals = new Set(['invalid bearer token']);
-      const known = await reviewToken(parts, spec, (why) => refusals.add(why));
+      const known = await reviewed(parts, spec, (why) => refusals.add(why));
       if (!known) return { user: {}, error: refusals.size > 1 ? `[${[...refusals].join(', ')}]` : [...refusals][0] };
       return { authenticated: true, user: userInfoOf(known.user), audiences: known.audiences };
     },
   };
 }
 
-/** Whose a token is, by any way there is; those that know no audiences give tokens for this server. */
-async function reviewToken({ tokens, authentication }: SpecialParts, spec: Spec, refused: Refused) {
-  const token: string = spec['token'];
-  const audiences: readonly string[] = spec['audiences'] ?? [];
-  const known = await tokens?.review(token, audiences, refused);
-  if (known) return known;
-  const own = tokens?.audiences ?? [];
-  const common = audiences.length === 0 ? own : own.filter((audience) => audiences.includes(audience));
-  if (common.length === 0 && audiences.length > 0) return undefined;
-  const user = await tokenUser(token, await authentication(), refused);
-  return user && { user, audiences: common };
+async function reviewed({ tokens, authentication }: SpecialParts, spec: Spec, refused: Refused) {
+  const audiences = { asked: spec['audiences'] ?? [], own: tokens?.audiences ?? [] };
+  return reviewToken(spec['token'], audiences, await authentication(), refused);
 }
 
 function userInfoOf({ name, uid, groups, extra }: User) {
