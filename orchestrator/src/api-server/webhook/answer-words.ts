@@ -33,13 +33,30 @@ export function answerWords(status: number, body: Uint8Array, contentType: strin
   return `the server responded with the status code ${status} but did not return more information`;
 }
 
-/** A server that answers as Kubernetes' do says itself what is wrong (client-go Result.Error). */
+/**
+ * Whether it may be right the next time, by what is no success: the reason that the answer tells, else its status; or it says when
+ * (apiserver util/webhook DefaultShouldRetry).
+ */
+export function mayPass(status: number, body: Uint8Array, retryAfter: string | undefined): boolean {
+  const { reason = '', code = status, details } = failureOf(body) ?? { details: { retryAfterSeconds: retryAfter } };
+  if (code === 429 || passing.has(reason) || (reason === '' && (code === 500 || code === 504))) return true;
+  return isRecord(details) && (reason === 'ServerTimeout' || Number(details['retryAfterSeconds']) > 0);
+}
+
+const passing: ReadonlySet<unknown> = new Set(['InternalError', 'Timeout', 'TooManyRequests']);
+
 function statusMessage(body: Uint8Array): string | undefined {
+  const message = failureOf(body)?.['message'];
+  return typeof message === 'string' ? message : undefined;
+}
+
+/** A server that answers as Kubernetes' do says itself what is wrong (client-go Result.Error). */
+function failureOf(body: Uint8Array): Record<string, unknown> | undefined {
   if (body[0] !== openBrace) return undefined;
   try {
     const value = parseJson(Buffer.from(body).toString());
     if (!isRecord(value) || value['kind'] !== 'Status' || (value['apiVersion'] ?? 'v1') !== 'v1') return undefined;
-    return value['status'] === 'Failure' && typeof value['message'] === 'string' ? value['message'] : undefined;
+    return value['status'] === 'Failure' ? value : undefined;
   } catch {
     return undefined;
   }

@@ -3,9 +3,15 @@ export class CallError extends Error {
   override readonly name = 'CallError';
   /** The HTTP status, where there was an answer. */
   readonly status: number | undefined;
+  /** Whether the answer says that the same may be right the next time. */
+  readonly mayPass: boolean;
 
-  constructor(message: string, options: { readonly status?: number; readonly cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { readonly status?: number; readonly mayPass?: boolean; readonly cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.status = options.status;
+    this.mayPass = options.mayPass ?? false;
   }
 }

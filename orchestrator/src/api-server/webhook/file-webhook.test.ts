@@ -15,7 +15,13 @@ function aWebhook(answer: (call: HttpsCall, asked: number) => HttpsAnswer) {
   return { clock, asked, post: () => webhook.post({ a: 1 }, never) };
 }
 
-const answered = (status: number, text: string): HttpsAnswer => ({ status, headers: {}, body: Buffer.from(text) });
+const answered = (status: number, text: string, headers = {}): HttpsAnswer => ({
+  status,
+  headers,
+  body: Buffer.from(text),
+});
+const failed = (status: number, told: object): HttpsAnswer =>
+  answered(status, JSON.stringify({ kind: 'Status', apiVersion: 'v1', status: 'Failure', ...told }));
 
 test('a webhook of a file is asked as client-go asks it, and told how long it may take', async () => {
   const { asked, post } = aWebhook(() => answered(200, '{"b":2}'));
@@ -43,10 +49,18 @@ test.each<[string, number, () => HttpsAnswer]>([
     },
   ],
   ['silent', 1, () => answered(200, '')],
+  // By the reason that it tells, and where it says when; held against kube-apiserver 1.36.3.
+  ['away for a second', 5, () => answered(503, '', { 'retry-after': '1' })],
+  ['away for no time', 1, () => answered(503, '', { 'retry-after': '0' })],
+  ['late, as it says', 5, () => failed(503, { reason: 'ServerTimeout', details: {} })],
+  ['in conflict for a second', 5, () => failed(409, { reason: 'Conflict', details: { retryAfterSeconds: 1 } })],
+  ['in conflict', 1, () => failed(409, { reason: 'Conflict', details: {} })],
+  ['broken, as it says', 5, () => failed(503, { reason: 'InternalError' })],
+  ['broken, and says it is none of that', 1, () => failed(500, { reason: 'Forbidden', code: 500 })],
 ])('a webhook that is %s is asked %d times', async (_, times, answer) => {
   const { clock, asked, post } = aWebhook(answer);
-  const failed = post().catch((error: unknown) => error);
+  const ended = post().catch((error: unknown) => error);
   for (let i = 0; i < 5; i++) await clock.advance(5_000);
-  expect(await failed).toBeInstanceOf(CallError);
+  expect(await ended).toBeInstanceOf(CallError);
   expect(asked).toHaveLength(times);
 });

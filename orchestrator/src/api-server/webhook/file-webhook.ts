@@ -40,7 +40,7 @@ export class FileWebhook {
       try {
         return await postReview(this.#caller, post, signal);
       } catch (error) {
-        if (attempt === tries || !mayPass(error)) throw error;
+        if (attempt === tries || !isTransient(error)) throw error;
         await this.#clock.sleep(delayMs, signal);
       }
     }
@@ -48,10 +48,8 @@ export class FileWebhook {
 }
 
 /** apiserver util/webhook DefaultShouldRetry. */
-function mayPass(error: unknown): boolean {
-  if (!(error instanceof CallError)) return false;
-  if (error.status !== undefined) return [429, 500, 504].includes(error.status);
-  return error.message.endsWith('connection reset by peer');
+function isTransient(error: unknown): boolean {
+  return error instanceof CallError && (error.mayPass || error.message.endsWith('connection reset by peer'));
 }
 
 /** Reads where the server of a flag is. @throws RangeError – a file that cannot be used; names the flag. */

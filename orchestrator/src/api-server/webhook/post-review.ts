@@ -1,6 +1,6 @@
 import { posix } from 'node:path';
 import { durationText } from '../go-duration.ts';
-import { answerWords } from './answer-words.ts';
+import { answerWords, mayPass } from './answer-words.ts';
 import { CallError } from './call-error.ts';
 import type { HttpsCall, HttpsCaller } from './https-caller.ts';
 import { readAnswer } from './read-answer.ts';
@@ -23,7 +23,10 @@ export async function postReview(
   const answer = await caller.call({ ...call, method: 'POST', body, mostRetries }, signal);
   const { status, headers } = answer;
   if (status < 200 || status > 206)
-    throw new CallError(answerWords(status, answer.body, headers['content-type']), { status });
+    throw new CallError(answerWords(status, answer.body, headers['content-type']), {
+      status,
+      mayPass: mayPass(status, answer.body, headers['retry-after']),
+    });
   if (answer.body.length === 0) {
     const type = headers['content-type'] ?? 'application/json';
     throw new CallError(`0-length response with status code: ${status} and content type: ${type}`);
