@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { request } from 'node:https';
 import { connect } from 'node:tls';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
 import { goldenFile } from './resource-rules.ts';
 
@@ -21,8 +21,8 @@ beforeAll(async () => {
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
-function until(condition: () => Promise<boolean>): Promise<void> {
-  return vi.waitFor(async () => expect(await condition()).toBe(true), 30_000);
+async function until(condition: () => Promise<boolean>): Promise<void> {
+  await expect.poll(condition).toBe(true);
 }
 
 async function list(plural: string): Promise<Recorded[]> {
@@ -127,6 +127,13 @@ test('a level with one seat and no queue refuses the second request, with upstre
   const { text } = await get('/metrics');
   expect(text).toMatch(/apiserver_flowcontrol_rejected_requests_total\{flow_schema="greedy",priority_level="narrow",reason="concurrency-limit"\} \d+/);
   expect(text).toMatch(/apiserver_dropped_requests_total\{request_kind="readOnly"\} \d+/);
+  // Each request waits for its seats or to be refused, however short; and who is idle says so.
+  const of = 'flow_schema="greedy",priority_level="narrow"';
+  const told = (family: string) => Number(new RegExp(`^apiserver_flowcontrol_${family} (\\d+)$`, 'm').exec(text)?.[1]);
+  expect(told(`request_wait_duration_seconds_count\\{execute="true",${of}\\}`)).toBe(told(`dispatched_requests_total\\{${of}\\}`));
+  expect(told(`request_wait_duration_seconds_count\\{execute="false",${of}\\}`)).toBe(told(`rejected_requests_total\\{${of},reason="concurrency-limit"\\}`));
+  expect(told(`current_executing_seats\\{${of}\\}`)).toBe(0);
+  expect(text).not.toMatch(/request_wait_duration_seconds_count\{[^}]*priority_level="exempt"/);
 });
 
 test('the debug tables are there, for those who may see them', async () => {

@@ -55,9 +55,14 @@ export class FlowController implements InFlight {
     const isSpread = (level.queues.limits.queuing?.queues ?? 0) > 1;
     const distinguisher = isSpread ? distinguisherOf(schema, info, user) : '';
     const ticket = level.queues.start({ schema: schema.name, distinguisher, work, info, user });
-    if (typeof ticket === 'string') return this.#refuse(flow, ticket);
+    if (typeof ticket === 'string') {
+      this.#metrics.waited.at('false', schema.name, level.name).observe(0);
+      return this.#refuse(flow, ticket);
+    }
     if (ticket.queue) series.queueLength.observe(lengthWith(ticket));
-    return ticket.state === 'running' ? this.#admit(flow, ticket, arrival) : this.#wait(flow, ticket, arrival);
+    if (ticket.state === 'waiting') return this.#wait(flow, ticket, arrival);
+    if (!level.isExempt) series.waited.observe(this.#secondsSince(ticket.arrivedAt));
+    return this.#admit(flow, ticket, arrival);
   }
 
   #classify(info: RequestInfo, user: User): SchemaObject {
@@ -93,8 +98,8 @@ export class FlowController implements InFlight {
       const settle = (executed: boolean) => {
         timer[Symbol.dispose]();
         signal.removeEventListener('abort', giveUp);
-        const seconds = (this.#clock.monotonicMs() - ticket.arrivedAt) / 1000;
-        this.#metrics.waited.at(String(executed), schema.name, level.name).observe(seconds);
+        const waited = executed ? flow.series.waited : this.#metrics.waited.at('false', schema.name, level.name);
+        waited.observe(this.#secondsSince(ticket.arrivedAt));
         resolve(executed ? this.#admit(flow, ticket, arrival) : this.#refuse(flow, 'time-out'));
       };
       const giveUp = () => {
@@ -116,9 +121,8 @@ export class FlowController implements InFlight {
     const release = () => {
       if (ticket.state !== 'running') return;
       level.queues.finish(ticket);
-      const seconds = (this.#clock.monotonicMs() - (ticket.startedAt ?? 0)) / 1000;
       const executed = watch ? this.#metrics.executed.at(schema.name, level.name, 'watch') : series.executed;
-      executed.observe(seconds);
+      executed.observe(this.#secondsSince(ticket.startedAt ?? 0));
       this.#reap(level);
     };
     let open = true;
@@ -133,6 +137,10 @@ export class FlowController implements InFlight {
   #refuse({ schema, level, headers }: Flow, reason: string): Refused {
     this.#metrics.rejected.at(schema.name, level.name, reason).add();
     return { admitted: false, headers, retryAfterSeconds: this.#dropped.record(level.name) };
+  }
+
+  #secondsSince(ms: number): number {
+    return (this.#clock.monotonicMs() - ms) / 1000;
   }
 
   #reap(level: PriorityLevel): void {

@@ -1,6 +1,7 @@
 import type { Counter, Histogram, MetricRegistry, Sample, SeriesOf } from '../../metrics/metric-registry.ts';
 import type { PriorityLevel } from './priority-level.ts';
 import type { PriorityLevels } from './priority-levels.ts';
+import type { Ticket } from './queue-set.ts';
 import { mostSeats } from './work-estimate.ts';
 
 /** Upstream's buckets (apiserver util/flowcontrol/metrics). */
@@ -26,7 +27,7 @@ export class FlowMetrics {
     this.dispatched = metrics.counter(name('dispatched_requests_total'), 'Requests that were given seats.', flow);
     this.waited = metrics.histogram(
       name('request_wait_duration_seconds'),
-      'Time requests waited in a queue.',
+      'Time requests waited for their seats, or to be refused.',
       ['execute', ...flow],
       durationBounds,
     );
@@ -55,7 +56,7 @@ export class FlowMetrics {
       [0, 1, 10, 100, 1000, 10_000],
     );
     addLevelGauges(metrics, levels, name);
-    addFlowGauges(metrics, levels, name);
+    addFlowGauges(metrics, levels, { name, queued: this.queueLength, served: this.dispatched });
   }
 }
 
@@ -64,6 +65,7 @@ export class FlowSeries {
   readonly #metrics: FlowMetrics;
   readonly #labels: readonly [schema: string, level: string];
   #dispatched: Counter | undefined;
+  #waited: Histogram | undefined;
   #executed: Histogram | undefined;
   #queueLength: Histogram | undefined;
   #estimatedSeats: Histogram | undefined;
@@ -77,6 +79,12 @@ export class FlowSeries {
   get dispatched(): Counter {
     this.#dispatched ??= this.#metrics.dispatched.at(...this.#labels);
     return this.#dispatched;
+  }
+
+  /** Of those that were given seats. */
+  get waited(): Histogram {
+    this.#waited ??= this.#metrics.waited.at('true', ...this.#labels);
+    return this.#waited;
   }
 
   /** Of all but watches. */
@@ -122,31 +130,42 @@ function addLevelGauges(metrics: MetricRegistry, levels: PriorityLevels, name: (
   metrics.gauge(name('seat_fair_frac'), 'What each level gets of its target.', [], () => [[[], levels.fairFraction]]);
 }
 
-function addFlowGauges(metrics: MetricRegistry, levels: PriorityLevels, name: (rest: string) => string): void {
-  const sum = (waiting: boolean, value: (seats: number) => number): Sample[] =>
-    [...levels.all.values()].flatMap((level) => {
-      const bySchema = new Map<string, number>();
-      for (const { request } of waiting ? waitingOf(level) : runningOf(level))
-        bySchema.set(request.schema, (bySchema.get(request.schema) ?? 0) + value(mostSeats(request.work)));
-      return [...bySchema].map(([schema, count]): Sample => [[schema, level.name], count]);
+/** Of each flow that ever waited, or was served: what is idle now says 0, as upstream's. */
+function addFlowGauges(
+  metrics: MetricRegistry,
+  levels: PriorityLevels,
+  {
+    name,
+    queued,
+    served,
+  }: { readonly name: (rest: string) => string } & Record<'queued' | 'served', SeriesOf<unknown>>,
+): void {
+  const sum = (flows: SeriesOf<unknown>, of: typeof waitingOf, value: (seats: number) => number): Sample[] =>
+    [...flows].map(([labels]): Sample => {
+      const [schema, name = ''] = labels;
+      const level = levels.all.get(name);
+      const tickets = level ? [...of(level)].filter(({ request }) => request.schema === schema) : [];
+      return [labels, tickets.reduce((all, { request }) => all + value(mostSeats(request.work)), 0)];
     });
   const requests = () => 1;
   const seats = (count: number) => count;
-  metrics.gauge(name('current_inqueue_requests'), 'Requests that wait.', flow, () => sum(true, requests));
-  metrics.gauge(name('current_inqueue_seats'), 'Seats that are waited for.', flow, () => sum(true, seats));
-  metrics.gauge(name('current_executing_requests'), 'Requests that are served.', flow, () => sum(false, requests));
+  const waiting = (value: typeof seats) => () => sum(queued, waitingOf, value);
+  const running = (value: typeof seats) => () => sum(served, runningOf, value);
+  metrics.gauge(name('current_inqueue_requests'), 'Requests that wait.', flow, waiting(requests));
+  metrics.gauge(name('current_inqueue_seats'), 'Seats that are waited for.', flow, waiting(seats));
+  metrics.gauge(name('current_executing_requests'), 'Requests that are served.', flow, running(requests));
   for (const [rest, help] of [
     ['current_executing_seats', 'Seats in use.'],
     ['request_concurrency_in_use', 'The same, by its old name.'],
   ] as const)
-    metrics.gauge(name(rest), help, flow, () => sum(false, seats));
+    metrics.gauge(name(rest), help, flow, running(seats));
 }
 
-function* waitingOf({ queues }: PriorityLevel) {
+function* waitingOf({ queues }: PriorityLevel): Generator<Ticket> {
   for (const { waiting } of queues.queues.values()) yield* waiting;
 }
 
-function* runningOf({ queues }: PriorityLevel) {
+function* runningOf({ queues }: PriorityLevel): Generator<Ticket> {
   yield* queues.queueless;
   for (const { running } of queues.queues.values()) yield* running;
 }
