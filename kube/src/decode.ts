@@ -143,7 +143,8 @@ class Decoder {
 
   #number(field: FieldSchema, value: unknown, float: string | undefined): Integer | undefined {
     if (!isNumber(value)) return this.#wrong(field, value);
-    if (field.type === 'double') return Number(value);
+    if (field.type === 'double')
+      return Number.isFinite(Number(value)) ? Number(value) : this.#wrong(field, value, `number ${float}`);
     if (float !== undefined) return this.#wrong(field, value, `number ${float}`);
     if (hasBits(value, field.type === 'int32' ? 32 : 64)) return value === 0 ? 0 : value;
     if (this.#isMap && isInteger(value)) return converted(value, field.type === 'int32' ? 32 : 64);

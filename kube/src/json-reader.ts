@@ -17,10 +17,19 @@ const floatSign = /[.eE]/;
 const exactDigits = 15;
 
 /** Reads JSON with Go's words for errors, noting fields that occur twice in an object, and what they were (JsonNotes). */
-export function readJson(text: string): { value: unknown; duplicateFields: readonly string[] } {
+export function readJson(
+  text: string,
+  tellBeyond?: TellBeyond,
+): { value: unknown; duplicateFields: readonly string[] } {
   const reader = new JsonReader(text);
-  return { value: reader.document(), duplicateFields: reader.duplicates };
+  const value = reader.document();
+  if (reader.beyond && !tellBeyond) throw reader.beyond;
+  if (reader.beyond) tellBeyond?.(reader.beyond);
+  return { value, duplicateFields: reader.duplicates };
 }
+
+/** Hears of a number that is beyond every float, which is refused where nobody does: what is read as a kind is told by its field. */
+export type TellBeyond = (error: DecodeError) => void;
 
 /** Tells each field of a JSON document that was read before, in its order and as often as it is given. */
 export function forEachField(text: string, tell: (path: string) => void): void {
@@ -35,6 +44,8 @@ type Holder = Record<string, unknown> | unknown[];
 
 class JsonReader {
   readonly duplicates: string[] = [];
+  /** Of the first number that no float holds: told once all of the text is JSON, as by Go. */
+  beyond: DecodeError | undefined;
   readonly #text: string;
   readonly #path: (string | number)[] = [];
   readonly #tell: ((path: string) => void) | undefined;
@@ -183,7 +194,7 @@ class JsonReader {
       const value = numberOf(text);
       this.#at = number.lastIndex;
       if (value === Number.POSITIVE_INFINITY || value === Number.NEGATIVE_INFINITY)
-        throw new DecodeError(`json: cannot unmarshal number ${text} into Go value of type float64`);
+        this.beyond ??= new DecodeError(`json: cannot unmarshal number ${text} into Go value of type float64`);
       this.#refuseBroken(text);
       if (floatSign.test(text) || (text.length > exactDigits && `${value}` !== text)) this.#float = text;
       return value;

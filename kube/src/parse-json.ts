@@ -1,6 +1,6 @@
 import { mayHaveLargeInteger } from '@berth/kit';
 import { DecodeError } from './go-json.ts';
-import { readJson } from './json-reader.ts';
+import { readJson, type TellBeyond } from './json-reader.ts';
 
 /** As deep as Go's decoders go. What walks the value later needs a stack for it: see api-server/aside/heavy-work.ts. */
 export const maxDepth = 10_000;
@@ -28,9 +28,12 @@ export function parseJson(text: string): unknown {
 }
 
 /** The same, naming each field that an object has twice: `data.a`. The last one counts. */
-export function parseJsonStrict(text: string): { value: unknown; duplicateFields: readonly string[] } {
+export function parseJsonStrict(
+  text: string,
+  tellBeyond?: TellBeyond,
+): { value: unknown; duplicateFields: readonly string[] } {
   checkDepth(text);
-  return readJson(text);
+  return readJson(text, tellBeyond);
 }
 
 function checkDepth(text: string): void {

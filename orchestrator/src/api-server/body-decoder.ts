@@ -63,11 +63,12 @@ export class BodyDecoder {
    * @throws ApiError UnsupportedMediaType, BadRequest, RequestEntityTooLarge.
    */
   async object(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
-    const { value: sent, duplicates, repeated = [], summary, large, text = '' } = await this.#parse(request, expected);
+    const parsed = await this.#parse(request, expected);
+    const { value: sent, duplicates, repeated = [], summary, large, text = '', beyond } = parsed;
     // Go's decoders leave an object as it is where null is to fill it; a document of nothing is null in YAML.
     const value = sent === null && !expected.custom ? {} : sent;
     if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
-    const how = { validation, duplicates, repeated, text, warn: request.warn };
+    const how = { validation, duplicates, repeated, text, beyond, warn: request.warn };
     const older = olderScale(expected.kind, value['apiVersion']);
     if (older) read(older.schema, value, { expected: { ...expected, version: older.version }, how });
     const typed = withKind(value, expected, summary);
@@ -83,7 +84,7 @@ export class BodyDecoder {
 
   /** As {@link object}, for evictions, whose group and version clients name as they like. @throws ApiError */
   async anyVersion(request: ServerRequest, expected: ExpectedKind, validation: FieldValidation): Promise<AnyObject> {
-    const { value, duplicates, repeated = [], summary, text = '' } = await this.#parse(request, expected);
+    const { value, duplicates, repeated = [], summary, text = '', beyond } = await this.#parse(request, expected);
     if (!isObject(value)) throw unrecognized(expected, notAnObject(value), summary);
     const [kind, apiVersion] = [value['kind'] || expected.kind, value['apiVersion'] || apiVersionOf(expected)];
     if (kind !== expected.kind || unregisteredKind({ kind: expected.kind, apiVersion: `${apiVersion}` }) !== undefined)
@@ -93,6 +94,7 @@ export class BodyDecoder {
       duplicates,
       repeated,
       text,
+      beyond,
       warn: request.warn,
     });
   }
@@ -100,7 +102,7 @@ export class BodyDecoder {
   /** What a request wants beside its query (apiserver handlers/delete.go). @throws ApiError */
   async options(request: ServerRequest, kind: Omit<ExpectedKind, 'isOptions' | 'custom'>): Promise<AnyObject> {
     const expected = { ...kind, isOptions: true };
-    const { value: read } = await this.#parse(request, expected);
+    const { value: read, beyond } = await this.#parse(request, expected);
     const value = read === null ? {} : read;
     if (!isObject(value)) throw apiError('BadRequest', notAnObject(value));
     const wrong = request.body.type === 'value' ? undefined : optionsKindComplaint(value, expected.kind);
@@ -109,6 +111,7 @@ export class BodyDecoder {
     const options = this.conform(keepJsonNotes(value, fields), expected, {
       validation: 'Ignore',
       warn: () => undefined,
+      beyond,
     });
     const { metadata: ___, ...told } = options;
     request.audit?.requestObject({ kind: expected.kind, apiVersion: 'meta.k8s.io/__internal', ...told });
@@ -165,8 +168,12 @@ export class BodyDecoder {
       custom && why.startsWith('json: ')
         ? unlike({ kind: expected.kind, apiVersion: expected.version }, expected, why)
         : unrecognized(expected, noJson(why), summary);
-    const { value, duplicateFields } = attempt(() => parseJsonStrict(text), wrong);
-    return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes, text };
+    let beyond: Error | undefined;
+    const tellBeyond = (error: Error) => {
+      beyond = error;
+    };
+    const { value, duplicateFields } = attempt(() => parseJsonStrict(text, custom ? undefined : tellBeyond), wrong);
+    return { value, duplicates: duplicateFields, summary, large: text.length > largeBytes, text, beyond };
   }
 
   async #parseProtobuf(bytes: Buffer, expected: ExpectedKind): Promise<Parsed> {
@@ -219,6 +226,8 @@ function read(
         : `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
     );
   const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
+  // In what a field may have of any type it can be neither kept nor shown.
+  if (how.beyond && hasNoJson(object)) throw cannot(how.beyond.message);
   const problems = [
     ...duplicateProblems({ repeated: how.repeated ?? [], found: how.found ?? [] }, how.validation === 'Warn'),
     // What was a map is read in no order, and told in that of the words, as they are.
@@ -235,6 +244,7 @@ export interface Strictness extends Duplicates {
   readonly validation: FieldValidation;
   readonly warn: (text: string) => void;
   readonly from?: DecodedFrom;
+  readonly beyond?: Error | undefined;
 }
 
 function attempt<T>(run: () => T, asError: (why: string) => unknown): T {
@@ -252,6 +262,8 @@ interface Parsed {
   /** The body, if it is JSON. */
   readonly text?: string;
   readonly summary: string;
+  /** What is wrong with a number that no float holds, if there is one. */
+  readonly beyond?: Error | undefined;
   /** Working on it takes long. */
   readonly large?: boolean;
 }
@@ -338,6 +350,12 @@ export function unregisteredKind({ kind, apiVersion }: TypeMeta): string | undef
   if (schemaFor(group, version, kind) || schemaFor(group, version, kind.replace(/List$/, ''))) return undefined;
   if (isKnownThoughNotServed({ kind, apiVersion })) return undefined;
   return notRegistered(kind, apiVersion);
+}
+
+/** Whether a number that is none of JSON's is in it. */
+function hasNoJson(value: unknown): boolean {
+  if (typeof value === 'number') return !Number.isFinite(value);
+  return typeof value === 'object' && value !== null && Object.values(value).some(hasNoJson);
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {

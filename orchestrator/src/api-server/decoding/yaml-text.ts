@@ -1,6 +1,6 @@
 import { messageOf, runInThread, ThreadTooLong } from '@berth/kit';
-import { apiError, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
-import { allInOrder } from '../resources/field.ts';
+import { apiError, isRecord, parseExact, parseJson, parseJsonStrict } from '@berth/kube';
+import { inOrder } from '../resources/field.ts';
 import { BeyondBudget } from './yaml-decoder.ts';
 import { isDeepYaml } from './yaml-depth.ts';
 import { readDocument, type YamlDocument } from './yaml-document.ts';
@@ -54,10 +54,21 @@ function jsonDocument(text: string): YamlDocument | undefined {
   checkBeginning(text);
   try {
     const { value, duplicateFields } = parseJsonStrict(text);
-    return duplicateFields.length === 0 ? { value: allInOrder(value), repeated: [] } : undefined;
+    return duplicateFields.length === 0 ? { value: inYaml(value), repeated: [] } : undefined;
   } catch {
     return undefined;
   }
+}
+
+/**
+ * A value of JSON as Go's reader of YAML has it, which writes it as JSON again before anyone reads it as a kind: in the order of
+ * its keys, and a whole number is an integer however it was written.
+ */
+function inYaml(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(inYaml);
+  return isRecord(value)
+    ? inOrder(Object.fromEntries(Object.entries(value).map(([name, each]) => [name, inYaml(each)])))
+    : value;
 }
 
 /** A value as YAML, given as JSON text. @throws ApiError RequestEntityTooLarge – it takes too long, or too much memory */

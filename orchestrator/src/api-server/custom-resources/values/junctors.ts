@@ -1,22 +1,15 @@
 import type { JsonSchema } from '../schema/json-schema.ts';
-import type { Correlated } from './correlated.ts';
 import { SchemaResult } from './schema-result.ts';
+import type { Subject } from './subject.ts';
 import type { ValueValidator } from './validate-value.ts';
 
-export interface JunctorSubject {
-  readonly value: unknown;
-  readonly path: string;
-  readonly old: Correlated | undefined;
-}
-
 /** anyOf, oneOf, allOf and not; of several that fail, the one that came furthest is reported. */
-export function junctorResult(validator: ValueValidator, schema: JsonSchema, subject: JunctorSubject): SchemaResult {
+export function junctorResult(validator: ValueValidator, schema: JsonSchema, subject: Subject): SchemaResult {
   const { anyOf = [], oneOf = [], allOf = [], not } = schema;
   const result = new SchemaResult();
-  const { value, path, old } = subject;
-  const check = (each: JsonSchema) => validator.check(each, value, path, old);
+  const check = (each: JsonSchema) => validator.check(each, subject);
   const refuse = (message: string) =>
-    result.add({ kind: 'junctor', name: '', value: '', message: `${JSON.stringify(path)} ${message}` });
+    result.add({ kind: 'junctor', name: '', value: '', message: `${JSON.stringify(subject.path)} ${message}` });
   if (anyOf.length > 0) addAnyOf(anyOf, check, refuse, result);
   if (oneOf.length > 0) addOneOf(oneOf, check, refuse, result);
   if (allOf.length > 0) {

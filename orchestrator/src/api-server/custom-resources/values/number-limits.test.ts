@@ -10,7 +10,7 @@ test.each<[JsonSchema, number, string]>([
   [{ type: 'number', multipleOf: 2.5 }, 1.5, 'should be a multiple of 2.5'],
   [{ type: 'number', multipleOf: 2.5 }, 3, 'should be a multiple of 2'],
 ])('of a number by %j, %d is told: %s', (schema, value, words) => {
-  const [failure] = numberResult(schema, value, 'spec.x').failures;
+  const [failure] = numberResult(schema, { value, path: 'spec.x' }).failures;
   expect(failure?.message).toMatch(new RegExp(`${words.replace(/[+.]/g, '\\$&')}$`));
 });
 
@@ -24,12 +24,12 @@ test.each([
   [{ type: 'number', multipleOf: 2.5 }, 7.5, true],
   [{ type: 'integer', multipleOf: 3 }, 2n ** 62n, false],
 ])('by %j, %d is good: %s', (schema, value, isGood) => {
-  expect(numberResult(schema as JsonSchema, value, 'spec.x').isValid).toBe(isGood);
+  expect(numberResult(schema as JsonSchema, { value, path: 'spec.x' }).isValid).toBe(isGood);
 });
 
 test('a float beyond 64 bits is no integer, also where it is the number that the least integer is', () => {
   const words = (value: number | bigint) =>
-    numberResult({ type: 'integer' }, value, 'x').failures.map(({ message }) => message);
+    numberResult({ type: 'integer' }, { value, path: 'x' }).failures.map(({ message }) => message);
   expect(words(-(2n ** 63n))).toEqual([]);
   expect(words(-(2 ** 63))).toEqual(['Checked value must be of type integer (default format) in x']);
 });

@@ -66,7 +66,7 @@ export function fieldErrorsOf({ failures }: SchemaResult, root: string): FieldEr
       case 'enum':
         return notSupportedPlain(
           field,
-          allInOrder(value),
+          JSON.isRawJSON(value) ? value : allInOrder(value),
           allowed.map((each) => (typeof each === 'string' ? each : sortedJson(each))),
         );
       case 'tooLong':

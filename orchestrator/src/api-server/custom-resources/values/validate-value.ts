@@ -1,13 +1,14 @@
 import { isInt64, isNumber } from '@berth/kit';
-import { isRecord } from '@berth/kube';
+import { isRecord, isWrittenAsFloat } from '@berth/kube';
 import { Re2 } from '../../../re2/re2.ts';
 import { Re2LimitError } from '../../../re2/re2-error.ts';
 import { additionalOf, itemsOf, type JsonSchema, propertyOf } from '../schema/json-schema.ts';
 import { type Correlated, jsonEqual } from './correlated.ts';
 import { hasFormat, knownFormat } from './formats.ts';
 import { junctorResult } from './junctors.ts';
-import { numberResult } from './number-limits.ts';
+import { floatText, isNearlyWhole, numberResult } from './number-limits.ts';
 import { failure, SchemaResult } from './schema-result.ts';
+import type { Subject } from './subject.ts';
 
 /**
  * Checks values against a schema with the checks, order and words of kube-openapi's validators. What an update did not
@@ -25,34 +26,35 @@ export class ValueValidator {
 
   /** `old`: what stood there before, for updates. */
   validate(value: unknown, old?: Correlated): SchemaResult {
-    return this.#forgiving(this.#schema, value, '', old);
+    return this.#forgiving(this.#schema, { value, path: '', old });
   }
 
-  #forgiving(schema: JsonSchema, value: unknown, path: string, old: Correlated | undefined): SchemaResult {
-    const result = this.check(schema, value, path, old);
-    return !result.isValid && old?.isUnchanged ? result.forgiven() : result;
+  #forgiving(schema: JsonSchema, subject: Subject): SchemaResult {
+    const result = this.check(schema, subject);
+    return !result.isValid && subject.old?.isUnchanged ? result.forgiven() : result;
   }
 
   /** As {@link validate} for a schema below a junctor, at the same place. */
-  check(schema: JsonSchema, value: unknown, path: string, old: Correlated | undefined): SchemaResult {
+  check(schema: JsonSchema, subject: Subject): SchemaResult {
+    const { value, path, old } = subject;
     const result = new SchemaResult();
     const { types, format } = this.#typing(schema);
     if (value === null) {
-      result.merge(typeResult(types, format, schema, value, path));
-      return result.merge(enumResult(schema, value, path));
+      result.merge(typeResult(types, format, schema, subject));
+      return result.merge(enumResult(schema, subject));
     }
     const apply = (each: SchemaResult) => {
       result.merge(each);
       result.matches++;
     };
-    if (types.length > 0 || format !== undefined) apply(typeResult(types, format, schema, value, path));
-    apply(junctorResult(this, schema, { value, path, old }));
+    if (types.length > 0 || format !== undefined) apply(typeResult(types, format, schema, subject));
+    apply(junctorResult(this, schema, subject));
     if (typeof value === 'string') {
       apply(this.#stringResult(schema, value, path));
       if (format !== undefined) apply(formatResult(format, value, path));
-    } else if (isNumber(value)) apply(numberResult(schema, value, path));
+    } else if (isNumber(value)) apply(numberResult(schema, { ...subject, value }));
     else if (Array.isArray(value)) apply(this.#listResult(schema, value, path, old));
-    apply(enumResult(schema, value, path));
+    apply(enumResult(schema, subject));
     if (isRecord(value)) apply(this.#objectResult(schema, value, path, old));
     result.matches++;
     return result;
@@ -89,7 +91,14 @@ export class ValueValidator {
     const items = itemsOf(schema);
     if (items)
       for (const [i, item] of value.entries())
-        result.merge(this.#forgiving(items, item, `${path}[${i}]`, old?.item(i)));
+        result.merge(
+          this.#forgiving(items, {
+            value: item,
+            path: `${path}[${i}]`,
+            old: old?.item(i),
+            isFloat: isWrittenAsFloat(value, i),
+          }),
+        );
     const size = value.length;
     if (minItems !== undefined && size < minItems)
       result.add(failure(path, size, `should have at least ${minItems} items`));
@@ -110,10 +119,16 @@ export class ValueValidator {
     const result = sizeResult(schema, Object.keys(value).length, path);
     const { additionalProperties, properties = {}, required = [] } = schema;
     const additional = additionalOf(schema);
+    const member = (name: string, at: string): Subject => ({
+      value: value[name],
+      path: at,
+      old: this.#before(old, path, name),
+      isFloat: isWrittenAsFloat(value, name),
+    });
     for (const name of additionalProperties === false || additional ? Object.keys(value) : []) {
       if (propertyOf(schema, name)) continue;
       const at = `${path}.${name}`;
-      if (additional) result.merge(this.#forgiving(additional, value[name], at, this.#before(old, path, name)));
+      if (additional) result.merge(this.#forgiving(additional, member(name, at)));
       else
         result.add({
           kind: 'invalid',
@@ -125,7 +140,7 @@ export class ValueValidator {
     for (const [name, property] of Object.entries(properties)) {
       if (!Object.hasOwn(value, name)) continue;
       const at = path === '' ? name : `${path}.${name}`;
-      result.merge(this.#forgiving(property, value[name], at, this.#before(old, path, name)));
+      result.merge(this.#forgiving(property, member(name, at)));
     }
     for (const name of required) {
       const at = `${path}.${name}`;
@@ -168,11 +183,10 @@ function typeResult(
   types: readonly string[],
   format: string | undefined,
   schema: JsonSchema,
-  value: unknown,
-  path: string,
+  { value, path, isFloat }: Subject,
 ): SchemaResult {
   const result = new SchemaResult();
-  const name = typeName(value);
+  const name = typeName(value, isFloat);
   const wrong = (wanted: string) =>
     result.add({
       kind: 'type',
@@ -182,7 +196,7 @@ function typeResult(
     });
   if (value === null) {
     if (types.length > 0 && !schema.nullable) return wrong(types.join(','));
-  } else if (!isOfType(types, name)) {
+  } else if (!isOfType(types, name, value)) {
     const isText = typeof value === 'string' || Array.isArray(value);
     if (!isText && format !== undefined) {
       const own = name === 'integer' ? 'int64' : name === 'number' ? 'float64' : '';
@@ -200,15 +214,17 @@ function typeResult(
   return result;
 }
 
-function isOfType(types: readonly string[], name: string): boolean {
-  return types.includes(name) || (name === 'integer' && types.includes('number'));
+/** Of floats those are integers that upstream cannot tell from one. */
+function isOfType(types: readonly string[], name: string, value: unknown): boolean {
+  if (types.includes(name) || (name === 'integer' && types.includes('number'))) return true;
+  return name === 'number' && types.includes('integer') && isNearlyWhole(Number(value));
 }
 
 /** JSON's types, whole numbers apart. */
-function typeName(value: unknown): string {
+function typeName(value: unknown, isFloat = false): string {
   if (value === null) return 'null';
   if (Array.isArray(value)) return 'array';
-  if (isNumber(value)) return isInt64(value) ? 'integer' : 'number';
+  if (isNumber(value)) return isInt64(value) && !isFloat ? 'integer' : 'number';
   return typeof value;
 }
 
@@ -219,12 +235,12 @@ function formatResult(format: string, value: string, path: string): SchemaResult
   return result.add({ kind: 'type', name: path, value, message });
 }
 
-function enumResult(schema: JsonSchema, value: unknown, path: string): SchemaResult {
+function enumResult(schema: JsonSchema, { value, path, isFloat }: Subject): SchemaResult {
   const result = new SchemaResult();
   const allowed = schema.enum ?? [];
   if (allowed.length === 0 || allowed.some((each) => each !== null && isOneOf(each, value))) return result;
   const message = `${path} in body should be one of [${allowed.join(' ')}]`;
-  return result.add({ kind: 'enum', name: path, value, message, allowed });
+  return result.add({ kind: 'enum', name: path, value: isFloat ? floatText(value) : value, message, allowed });
 }
 
 /** Upstream converts a float to the type of an integer that is allowed, which cuts it off (kube-openapi validate.Enum). */
