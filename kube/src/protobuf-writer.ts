@@ -32,11 +32,9 @@ export class ProtobufWriter {
     return encodeField(known(type), 'items', items);
   }
 
-  /** The pieces of the body made of a list's parts. */
-  list({ apiVersion, kind }: KindName, parts: readonly Uint8Array[]): Uint8Array[] {
-    let length = 0;
-    for (const part of parts) length += part.length;
-    return [envelopeHead({ apiVersion, kind }, length), ...parts, envelopeTail];
+  /** What is before and behind a list's parts, which have so many bytes. */
+  listEnds({ apiVersion, kind }: KindName, bytes: number): { readonly head: Uint8Array; readonly tail: Uint8Array } {
+    return { head: envelopeHead({ apiVersion, kind }, bytes), tail: envelopeTail };
   }
 
   /** A frame of a watch: its length in four bytes, then a WatchEvent with the object's body. */

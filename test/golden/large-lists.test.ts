@@ -27,7 +27,7 @@ afterAll(() => server[Symbol.asyncDispose]());
 /** The answer to a list, of which nothing but its head is read. */
 function list(headers: Record<string, string> = {}): Promise<import('node:http').IncomingMessage> {
   return new Promise((resolve, reject) => {
-    const options = { host: '127.0.0.1', port: server.port, path: listed, agent: false as const };
+    const options = { host: '127.0.0.1', port: server.port, path: `${listed}&includeObject=Object`, agent: false as const };
     request({ ...options, headers, ca: server.authority.cert, ...client }, resolve).on('error', reject).end();
   });
 }
@@ -47,7 +47,18 @@ test('a list of many megabytes is the same plain, packed and for people to read'
   expect(indented.toString()).toBe(`${JSON.stringify(JSON.parse(bytes.toString()), null, 2)}\n`.trimEnd());
 });
 
-test.each([{}, { 'accept-encoding': 'gzip' }])('clients that do not read their list hold little of it: %j', async (headers) => {
+const table = 'application/json;as=Table;v=v1;g=meta.k8s.io';
+
+test('a list that is made for its client has no length, but for a short one', async () => {
+  const all = `${listed}&includeObject=Object`;
+  const { headers, text, status } = await server.send({ method: 'GET', path: all, accept: table });
+  expect([status, headers['content-length'], headers['transfer-encoding']]).toEqual([200, undefined, 'chunked']);
+  expect(JSON.parse(text).rows).toHaveLength(count);
+  const short = await server.send({ method: 'GET', path: `${configmaps}?fieldSelector=metadata.name=m1`, accept: table });
+  expect(short.headers['content-length']).toBe(String(Buffer.byteLength(short.text)));
+});
+
+test.each<Record<string, string>>([{}, { 'accept-encoding': 'gzip' }, { accept: table }, { accept: 'application/vnd.kubernetes.protobuf' }])('clients that do not read their list hold little of it: %j', async (headers) => {
   const held = () => process.memoryUsage().external;
   const before = held();
   const answers = [];

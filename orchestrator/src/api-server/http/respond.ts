@@ -9,8 +9,9 @@ import { turns } from '../decoding/turns.ts';
 import { UnpermittedError } from '../forbidden.ts';
 import { InternalError } from '../internal-error.ts';
 import { type FormedAnswer, offeredFormsOf } from '../representation/check-accept.ts';
+import { joinedPieces } from '../representation/joined-pieces.ts';
 import { JsonIndenter } from '../representation/json-indenter.ts';
-import { type LongBody, wholeBody } from '../representation/long-body.ts';
+import { cut, type LongBody, wholeBody } from '../representation/long-body.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
 import { documentOf, framesOf, madeOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
@@ -194,27 +195,43 @@ async function send(
     return isAsked ? pumpCounted(linesOf(body), reply) : void response.end();
   }
   if (request.signal.aborted) return;
-  const part = body.byteLength > smallPiece ? untaken.begin(response) : undefined;
-  const first = part?.next(body.byteLength) ?? smallPiece;
-  const isLong = body.byteLength > first;
+  let next = () => smallPiece;
+  const content = body instanceof Uint8Array || body.byteLength !== undefined ? body : await begun(body, () => next());
+  const length = content.byteLength ?? Number.POSITIVE_INFINITY;
+  const part = length > smallPiece ? untaken.begin(response) : undefined;
+  const first = part?.next(length) ?? smallPiece;
+  const isLong = length > first;
   // What packs an answer holds as much as a large piece.
-  const isPacked = first > smallPiece && body.byteLength >= gzipFromBytes && takesGzip(headers['accept-encoding']);
-  const next = () => part?.next() ?? first;
+  const isPacked = first > smallPiece && length >= gzipFromBytes && takesGzip(headers['accept-encoding']);
+  next = () => part?.next() ?? first;
   if (isPacked) {
     all['content-encoding'] = 'gzip';
     all['vary'] = all['vary'] ? `Accept-Encoding, ${all['vary']}` : 'Accept-Encoding';
     if (isLong) {
       response.writeHead(status, all);
-      return isAsked ? pumpCounted(packed(piecesOf(body, next)), reply) : void response.end();
+      return isAsked ? pumpCounted(packed(piecesOf(content, next)), reply) : void response.end();
     }
   }
-  const whole = isLong ? undefined : await wholeBody(body);
+  const whole = isLong ? undefined : await wholeBody(content);
   const bytes = whole && isPacked ? await compress(whole, { level: packing }) : whole;
-  reply.sentBytes = (bytes ?? body).byteLength;
-  all['content-length'] = String(reply.sentBytes);
+  reply.sentBytes = (bytes ?? content).byteLength;
+  if (reply.sentBytes !== undefined) all['content-length'] = String(reply.sentBytes);
   response.writeHead(status, all);
   if (bytes) return void response.end(isAsked ? bytes : new Uint8Array());
-  return isAsked ? pumpCounted(piecesOf(body, next), reply) : void response.end();
+  return isAsked ? pumpCounted(piecesOf(content, next), reply) : void response.end();
+}
+
+/** What is short is told its length, and what is wrong at its beginning is told instead. */
+async function begun(body: LongBody, next: () => number): Promise<Uint8Array | LongBody> {
+  const rest = body.pieces(next)[Symbol.asyncIterator]();
+  const first: Uint8Array[] = [];
+  for (let bytes = 0; bytes < gzipFromBytes; ) {
+    const { value, done } = await rest.next();
+    if (done === true) return joinedPieces(first);
+    first.push(value);
+    bytes += value.byteLength;
+  }
+  return { byteLength: undefined, pieces: () => joined(first, rest) };
 }
 
 /** Who asks for it, or looks like a person (apiserver negotiation isPrettyPrint). */
@@ -259,14 +276,6 @@ type Pieces = AsyncIterable<Uint8Array> | Iterable<Uint8Array>;
 /** `next`: how long each may be, asked once those before it are taken. */
 function piecesOf(body: Uint8Array | LongBody, next: () => number): Pieces {
   return body instanceof Uint8Array ? cut(body, next) : body.pieces(next);
-}
-
-function* cut(bytes: Uint8Array, next: () => number): Generator<Uint8Array> {
-  for (let at = 0; at < bytes.byteLength; ) {
-    const piece = bytes.subarray(at, at + next());
-    at += piece.byteLength;
-    yield piece;
-  }
 }
 
 /** Ends with what has no form. */

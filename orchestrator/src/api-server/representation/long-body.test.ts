@@ -14,6 +14,7 @@ function aList(count: number, signal = new AbortController().signal) {
       asked.push(i);
       return wholeSplice(documents[i] as Buffer);
     },
+    costAt: () => 10,
     signal,
   });
   return { list, asked };
@@ -72,6 +73,7 @@ test.each([1, 100, 2000])(
       count: splices.length,
       bytes: splices.reduce((sum, splice) => sum + sizeOf(splice), 0),
       spliceAt: (i) => splices[i] as (typeof splices)[number],
+      costAt: () => 10,
       signal: new AbortController().signal,
     });
     const pieces = [];

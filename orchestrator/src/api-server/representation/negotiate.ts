@@ -172,12 +172,16 @@ export function refusedForm(why: string) {
 
 /** Nobody means more; a header may have hundreds of thousands. */
 const mostRanges = 1000;
+/** Of all ranges together. */
+const mostParameters = 4000;
 
 /** As upstream's parser reads it: letter by letter, and none is left out for being liked least. */
 function rangesOf(accept: string): MediaRange[] {
   const ranges: MediaRange[] = [];
+  let left = mostParameters;
   for (const text of accept.split(',', mostRanges)) {
-    const [first = '', ...rest] = text.split(';').map((part) => part.trim());
+    const [first = '', ...rest] = text.split(';', left + 1).map((part) => part.trim());
+    left -= rest.length;
     const type =
       first === '*'
         ? '*/*'

@@ -5,12 +5,13 @@ import { listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
 import { joinedPieces } from './joined-pieces.ts';
+import { cut, type LongBody } from './long-body.ts';
 import { mediaTypes, notAcceptable, protobufMedia } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
 import type { Presentation } from './represent.ts';
 
 interface Document {
-  readonly body: Uint8Array;
+  readonly body: Uint8Array | LongBody;
   readonly contentType: string;
 }
 
@@ -67,7 +68,7 @@ async function listBody(
   presentation: Presentation,
   writer: ProtobufWriter,
   signal: AbortSignal,
-): Promise<Uint8Array> {
+): Promise<Uint8Array | LongBody> {
   const { as, version } = presentation.representation;
   const type = written(
     as === undefined
@@ -75,13 +76,70 @@ async function listBody(
       : { apiVersion: `meta.k8s.io/${version}`, kind: 'PartialObjectMetadataList' },
     writer,
   );
-  const parts = [writer.listHead(type, metadata)];
+  const parts = () => listParts(writer.listHead(type, metadata), items, write, signal);
+  const write = (item: StoredObject) => writer.listItems(type, [shown(item, presentation)]);
+  let bytes = 0;
+  const held: Uint8Array[] = [];
+  for await (const part of parts()) {
+    bytes += part.length;
+    if (bytes <= mostHeld) held.push(part);
+    else held.length = 0;
+  }
+  const { head, tail } = writer.listEnds(type, bytes);
+  return bytes <= mostHeld ? joinedPieces([head, ...held, tail]) : new ProtobufList({ head, parts, bytes, tail });
+}
+
+/** How long all is stands before the first item. What is longer is made twice, so that it need not be held. */
+const mostHeld = 4 * 1024 * 1024;
+
+async function* listParts(
+  head: Uint8Array,
+  items: readonly StoredObject[],
+  write: (item: StoredObject) => Uint8Array,
+  signal: AbortSignal,
+): AsyncGenerator<Uint8Array> {
+  let some = [head];
+  let bytes = head.length;
   for (const item of items) {
     // Read, and written.
     const pause = turns.goOn(2 * readingCost(item));
+    if (pause || bytes > mostTogether) {
+      yield Buffer.concat(some);
+      [some, bytes] = [[], 0];
+    }
     if (pause) await pause;
     signal.throwIfAborted();
-    parts.push(writer.listItems(type, [shown(item, presentation)]));
+    const part = write(item);
+    some.push(part);
+    bytes += part.length;
   }
-  return joinedPieces(writer.list(type, parts));
+  yield Buffer.concat(some);
+}
+
+const mostTogether = 32 * 1024;
+
+class ProtobufList implements LongBody {
+  readonly byteLength: number;
+  readonly #list: ProtobufListParts;
+
+  constructor(list: ProtobufListParts) {
+    this.byteLength = list.head.length + list.bytes + list.tail.length;
+    this.#list = list;
+  }
+
+  async *pieces(next: () => number): AsyncGenerator<Uint8Array> {
+    const { head, parts, tail } = this.#list;
+    yield head;
+    for await (const part of parts()) yield* cut(part, next);
+    yield tail;
+  }
+}
+
+interface ProtobufListParts {
+  readonly head: Uint8Array;
+  /** Always the same, in pieces of their own length. */
+  readonly parts: () => AsyncIterable<Uint8Array>;
+  /** Of all parts. */
+  readonly bytes: number;
+  readonly tail: Uint8Array;
 }

@@ -1,16 +1,16 @@
 import type { Clock } from '@berth/kit';
 import { apiVersionOf, type KubeObject, LruMap, stringifyDeep } from '@berth/kube';
 import type { KeyValue } from '../../store/store.ts';
-import { readingCost } from '../decoding/costs.ts';
-import { smallSteps, turns } from '../decoding/turns.ts';
+import { copyingCost, readingCost } from '../decoding/costs.ts';
+import { smallSteps } from '../decoding/turns.ts';
 import { writeYaml } from '../decoding/yaml-text.ts';
 import { type AnyObject, listKindOf, type ResourceDefinition } from '../resource-definition.ts';
 import { toPlainForm } from '../resources/wire-form.ts';
 import type { Answer, AnswerObject, ListAnswer, WatchFrame } from '../server-request.ts';
 import { joinedSplices, type Splice, sizeOf, wholeSplice } from '../splice.ts';
 import { StoredObject } from '../stored-object.ts';
-import { joinedPieces } from './joined-pieces.ts';
 import { type LongBody, SplicedList } from './long-body.ts';
+import { type ListParts, MadeList, MadeYaml } from './made-list.ts';
 import { checkMetadataForm } from './metadata-alone.ts';
 import { notAcceptable, protobufMedia, type Representation } from './negotiate.ts';
 import { partialOf } from './partial-metadata.ts';
@@ -47,13 +47,16 @@ export async function documentOf(
     const { protobufDocument } = await import('./protobuf-answer.ts');
     return protobufDocument(answer, presentation, signal);
   }
-  const json =
-    answer.type === 'list'
-      ? await madeList(answer, presentation, signal)
-      : Buffer.from(`${stringifyDeep(objectValue(answer, presentation))}${documentEnd}`);
+  if (answer.type === 'list') {
+    const list = await listParts(answer, presentation, signal);
+    return representation.format === 'yaml'
+      ? { body: new MadeYaml(list), contentType: 'application/yaml' }
+      : { body: new MadeList(list), contentType: 'application/json' };
+  }
+  const json = `${stringifyDeep(objectValue(answer, presentation))}${documentEnd}`;
   return representation.format === 'yaml'
     ? { body: encoder.encode(await writeYaml(json, signal)), contentType: 'application/yaml' }
-    : { body: json, contentType: 'application/json' };
+    : { body: encoder.encode(json), contentType: 'application/json' };
 }
 
 /** What an answer is made into, a Table or metadata alone; undefined: it is told as it is. */
@@ -65,32 +68,36 @@ export function madeOf(
   return answer.type === 'list' ? listValue(answer, presentation) : objectValue(answer, presentation);
 }
 
-/** The text of a list whose items are made for it, in steps. */
-async function madeList(answer: ListAnswer, presentation: Presentation, signal: AbortSignal): Promise<Buffer> {
-  const { items } = answer;
-  const made = (from: number, to: number) => listValue({ ...answer, items: items.slice(from, to) }, presentation);
-  if (items.length === 0) return Buffer.from(`${JSON.stringify(made(0, 0))}${documentEnd}`);
-  const end = `]}${documentEnd}`;
-  const parts: Buffer[] = [];
-  let from = 0;
-  for (const [i, item] of items.entries()) {
-    const pause = turns.goOn(makingCost({ object: item }));
-    if (!pause) continue;
-    // Before the first there is nothing to write yet, be it as large as it is.
-    if (i > from) parts.push(partOf(made(from, i), parts.length === 0));
-    from = i;
-    await pause;
-    signal.throwIfAborted();
-  }
-  parts.push(partOf(made(from, items.length), parts.length === 0));
-  return joinedPieces([...parts, Buffer.from(end)]);
+/** A list whose items are made for it. */
+async function listParts(answer: ListAnswer, presentation: Presentation, signal: AbortSignal): Promise<ListParts> {
+  const items = await shownInOrder(answer, presentation, signal);
+  return {
+    count: items.length,
+    made: (from, to) => listValue({ ...answer, items: items.slice(from, to) }, presentation),
+    costAt: (i) => makingCost({ object: items[i] as StoredObject }),
+    bytesAt: (i) => (items[i] as StoredObject).kv.value.length,
+    end: documentEnd,
+    signal,
+  };
 }
 
-/** The text of a list's first part but for its end, or of what is in another one. */
-function partOf(list: object, first: boolean): Buffer {
-  if (first) return Buffer.from(JSON.stringify(list).slice(0, -2));
-  // The items, or a table's rows, come last in a list.
-  return Buffer.from(`,${JSON.stringify(Object.values(list).at(-1)).slice(1, -1)}`);
+/** Tables of some kinds have an order of their own, which all of their objects have to be read for. */
+async function shownInOrder(
+  { definition, items }: ListAnswer,
+  { representation }: Presentation,
+  signal: AbortSignal,
+): Promise<readonly StoredObject[]> {
+  const order = representation.as === 'Table' ? definition.rules.tableOrder : undefined;
+  if (!order) return items;
+  const read: { readonly item: StoredObject; readonly object: AnyObject }[] = [];
+  const steps = smallSteps();
+  for (const item of items) {
+    const pause = steps.goOn(readingCost(item));
+    if (pause) await pause;
+    signal.throwIfAborted();
+    read.push({ item, object: item.object });
+  }
+  return read.sort((a, b) => order(a.object, b.object)).map(({ item }) => item);
 }
 
 function objectDocument(object: AnswerObject): Uint8Array {
@@ -121,25 +128,33 @@ const knownBytes = new WeakMap<readonly StoredObject[], number>();
 async function listJson(list: ListAnswer, signal: AbortSignal): Promise<LongBody> {
   const { definition, items } = list;
   const head = `{"kind":"${listKindOf(definition)}","apiVersion":"${apiVersionOf(definition)}","metadata":${JSON.stringify(listMetadata(list))},"items":[`;
-  // Custom objects may have to be filled and pruned, and others be written in their version: once.
-  const isMade = definition.custom !== undefined || definition.storedAs !== undefined;
-  const made: Splice[] = [];
-  let bytes = isMade ? undefined : knownBytes.get(items);
-  if (bytes === undefined) {
-    bytes = 0;
-    const steps = smallSteps();
-    for (const item of items) {
-      const pause = steps.goOn(isMade ? readingCost(item) : perItem);
-      if (pause) await pause;
-      signal.throwIfAborted();
-      const splice = item.item();
-      bytes += sizeOf(splice);
-      if (isMade) made.push(splice);
-    }
-    knownBytes.set(items, bytes);
+  const parts = { head, count: items.length, tail: `]}${documentEnd}`, signal };
+  const spliceAt = (i: number) => (items[i] as StoredObject).item();
+  // Custom objects may have to be filled and pruned, and others be written in their version: how long they are shows then.
+  if (definition.custom !== undefined || definition.storedAs !== undefined)
+    return new SplicedList({
+      ...parts,
+      bytes: undefined,
+      spliceAt,
+      costAt: (i) => readingCost(items[i] as StoredObject),
+    });
+  const costAt = (i: number) => copyingCost((items[i] as StoredObject).kv.value.length);
+  return new SplicedList({ ...parts, bytes: await bytesOf(items, signal), spliceAt, costAt });
+}
+
+async function bytesOf(items: readonly StoredObject[], signal: AbortSignal): Promise<number> {
+  let bytes = knownBytes.get(items);
+  if (bytes !== undefined) return bytes;
+  bytes = 0;
+  const steps = smallSteps();
+  for (const item of items) {
+    const pause = steps.goOn(perItem);
+    if (pause) await pause;
+    signal.throwIfAborted();
+    bytes += sizeOf(item.item());
   }
-  const spliceAt = (i: number) => (isMade ? made[i] : items[i]?.item()) as Splice;
-  return new SplicedList({ head, count: items.length, bytes, spliceAt, tail: `]}${documentEnd}`, signal });
+  knownBytes.set(items, bytes);
+  return bytes;
 }
 
 function listValue(list: ListAnswer, presentation: Presentation): object {
