@@ -46,7 +46,7 @@ test('a start after a crash between record and data keeps neither, and loses no 
   const never = new Promise<void>(() => undefined);
   void h.context.catalog.add({ ...begin, id: 'id-2', name: 'pvc-2' }, { make: () => never, unmake: () => never });
   await h.backend.create({ id: 'id-3', capacityBytes: 1000, parameters: {} });
-  await vi.waitFor(() => expect(h.context.catalog.find('id-2')?.state).toBe('ready'), 30_000);
+  await expect.poll(() => h.context.catalog.find('id-2')?.state).toBe('ready');
   using after = h.crash();
   expect(await recovered(h, after)).toEqual({ volumes: [volumeId], catalog: [volumeId] });
 });

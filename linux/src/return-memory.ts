@@ -35,6 +35,7 @@ export function returnMemoryWhenQuiet(clock: Clock, upToBytes = collectUpToBytes
   let workedAt = clock.monotonicMs();
   let notBefore = Number.NEGATIVE_INFINITY;
   let isReturning = false;
+  let isDisposed = false;
   let timer: Disposable | undefined;
   const wait = (ms: number) => {
     timer = clock.schedule(ms, check);
@@ -55,7 +56,8 @@ export function returnMemoryWhenQuiet(clock: Clock, upToBytes = collectUpToBytes
   const end = (beforeMs: number) => {
     timer = undefined;
     const began = usedMs();
-    void returnPages().finally(() => {
+    void returnPages(() => isDisposed).finally(() => {
+      if (isDisposed) return;
       const spentMs = beforeMs + usedMs() - began;
       notBefore = clock.monotonicMs() + Math.max(betweenMs, spentMs * shareOfTime);
       // Our own collection is told a turn later.
@@ -74,6 +76,7 @@ export function returnMemoryWhenQuiet(clock: Clock, upToBytes = collectUpToBytes
   observer.observe({ entryTypes: ['gc'] });
   return {
     [Symbol.dispose]: () => {
+      isDisposed = true;
       observer.disconnect();
       timer?.[Symbol.dispose]();
     },
@@ -125,9 +128,10 @@ const mappingLine = /^([0-9a-f]+)-([0-9a-f]+) (\S+) \S+ \S+ \d+\s*(.*)$/;
  * Gives malloc's free blocks back, and unmaps what is read of the program's own file; what is used again comes back from the page cache.
  * Only pages that are as the file has them: read-only mappings of which not one page is the process's own copy (those hold relocations).
  */
-async function returnPages(): Promise<void> {
+async function returnPages(isGivenUp: () => boolean): Promise<void> {
   // On a thread of the pool: the kernel walks every page for it. What follows is no longer the turn of the collection.
   const smaps = await readFile('/proc/self/smaps', 'utf8');
+  if (isGivenUp()) return;
   mallocTrim(0);
   for (const { start, length } of cleanMappingsOf(smaps, process.execPath)) madvise(start, length, MADV_DONTNEED);
 }

@@ -5,7 +5,7 @@ import { networkInterfaces } from 'node:os';
 import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { anApiServer, anAuthority, type Exchange } from '../harness/api-server.ts';
 import { aFile } from '../harness/kubeconfig-file.ts';
 import { type Answerer, aWebhookServer } from '../harness/webhook-server.ts';
@@ -177,13 +177,11 @@ test.skipIf(!address)('a server that hangs up is told of, and an answer that doe
 });
 
 /** Who asks first waits a moment for what another server has, and on a busy machine finds it the next time. */
-function untilIn(world: Awaited<ReturnType<typeof aWorld>>, path: string, part: 'paths' | 'definitions', name: string) {
-  const found = async () => {
-    const answer = await world.send({ method: 'GET', path });
-    expect(answer.json[part]).toHaveProperty([name]);
-    return answer;
-  };
-  return vi.waitFor(found, 30_000);
+async function untilIn(world: Awaited<ReturnType<typeof aWorld>>, path: string, part: 'paths' | 'definitions', name: string) {
+  let answer: Awaited<ReturnType<typeof world.send>> | undefined;
+  const told = async () => (answer = await world.send({ method: 'GET', path })).json[part];
+  await expect.poll(told).toHaveProperty([name]);
+  return answer ?? expect.unreachable();
 }
 
 const schema = { type: 'object', properties: { spec: { $ref: '#/definitions/com.example.Spec' } } };

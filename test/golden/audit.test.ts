@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { Readable } from 'node:stream';
 import { gunzipSync } from 'node:zlib';
 import { systemClock, systemRng } from '@berth/kit';
-import { expect, onTestFinished, test, vi } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { webhookPlugin } from '../../orchestrator/src/api-server/audit/audit-options.ts';
 import type { ApiServerOptions } from '../../orchestrator/src/api-server/create-api-server.ts';
@@ -191,10 +191,10 @@ test('a watch is written down when it begins and when it ends', async () => {
   const server = await anAuditedServer({ rules: [{ level: 'Metadata', verbs: ['watch'] }] });
   const end = new AbortController();
   const watching = server.stream({ method: 'GET', path: `${configmaps}?watch=1` }, () => undefined, end.signal).catch(() => undefined);
-  await vi.waitFor(() => expect(server.events().map(({ stage }) => stage)).toEqual(['RequestReceived', 'ResponseStarted']), 30_000);
+  await expect.poll(() => server.events().map(({ stage }) => stage)).toEqual(['RequestReceived', 'ResponseStarted']);
   end.abort();
   await watching;
-  await vi.waitFor(() => expect(server.events().at(-1)?.stage).toBe('ResponseComplete'), 30_000);
+  await expect.poll(() => server.events().at(-1)?.stage).toBe('ResponseComplete');
 });
 
 /** Upstream takes a connection over as switched (apiserver auditResponseWriter.Hijack), also where it passes a kubelet's refusal on. */
@@ -222,24 +222,24 @@ test('a connection that changes its protocol is written down when it does and wh
   await new Promise<void>((resolve) => client.on('message', (data: Buffer) => data.includes('begun') && resolve()));
   expect(events('/ns/p/')).toEqual([['RequestReceived', undefined], ['ResponseStarted', switched]]);
   ended.resolve(0);
-  await vi.waitFor(() => expect(events('/ns/p/').slice(2)).toEqual([['ResponseComplete', switched]]), 30_000);
+  await expect.poll(() => events('/ns/p/').slice(2)).toEqual([['ResponseComplete', switched]]);
 
   expect(await failure(exec5(`${nodes}/n/proxy/exec/none/p/c`))).toContain('404');
-  await vi.waitFor(() => expect(events('/none/').slice(1)).toEqual([['ResponseStarted', switched], ['ResponseComplete', switched]]), 30_000);
+  await expect.poll(() => events('/none/').slice(1)).toEqual([['ResponseStarted', switched], ['ResponseComplete', switched]]);
 
   expect(await failure(exec5(`${nodes}/other/proxy/exec/ns/q/c`))).toContain('404');
-  await vi.waitFor(() => expect(events('/ns/q/').at(-1)).toEqual(['ResponseComplete', expect.objectContaining({ code: 404, reason: 'NotFound' })]), 30_000);
+  await expect.poll(() => events('/ns/q/').at(-1)).toEqual(['ResponseComplete', expect.objectContaining({ code: 404, reason: 'NotFound' })]);
 
   const watching = open(`${configmaps}?watch=1`, []);
   await once(watching, 'open');
-  await vi.waitFor(() => expect(events('watch=1').slice(1)).toEqual([['ResponseStarted', switched]]), 30_000);
+  await expect.poll(() => events('watch=1').slice(1)).toEqual([['ResponseStarted', switched]]);
   watching.terminate();
 
   const service = { namespace: 'default', name: 'none' };
   const spec = { group: 'far.example.com', version: 'v1', groupPriorityMinimum: 100, versionPriority: 10, service };
   await server.send({ method: 'POST', path: '/apis/apiregistration.k8s.io/v1/apiservices', contentType: json, body: { metadata: { name: 'v1.far.example.com' }, spec } });
   expect(await failure(open('/apis/far.example.com/v1/things', []))).toContain('503');
-  await vi.waitFor(() => expect(events('far.example.com/v1/things').at(-1)).toEqual(['ResponseComplete', { metadata: {}, code: 503 }]), 30_000);
+  await expect.poll(() => events('far.example.com/v1/things').at(-1)).toEqual(['ResponseComplete', { metadata: {}, code: 503 }]);
 });
 
 test('what a webhook changed is written down only where what was sent is, too', async () => {
@@ -339,7 +339,7 @@ test('old logs are compressed, and are still as many as are kept', async () => {
   const body = { metadata: { name: 'c' }, data: { a: 'x'.repeat(600_000) } };
   for (let i = 0; i < 8; i++) await server.send({ method: 'POST', path: `${configmaps}?dryRun=All`, contentType: json, body });
   const old = () => readdirSync(server.folder).filter((name) => name.startsWith('audit-'));
-  await vi.waitFor(() => expect(old().map((name) => name.endsWith('.log.gz'))).toEqual([true, true]), 30_000);
+  await expect.poll(() => old().map((name) => name.endsWith('.log.gz'))).toEqual([true, true]);
   const lines = gunzipSync(readFileSync(join(server.folder, old()[0] as string))).toString().trimEnd().split('\n');
   expect(lines.map((line) => JSON.parse(line).kind)).toEqual(lines.map(() => 'Event'));
 });

@@ -3,6 +3,7 @@ import { request } from 'node:https';
 import { connect } from 'node:tls';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
+import { eventually } from '../harness/eventually.ts';
 import { goldenFile } from './resource-rules.ts';
 
 interface Recorded {
@@ -17,7 +18,7 @@ let server: Awaited<ReturnType<typeof anApiServer>>;
 
 beforeAll(async () => {
   server = await anApiServer({ limits: { maxRequestsInFlight: 400, maxMutatingRequestsInFlight: 200 } });
-  await until(async () => (await list('flowschemas')).every(({ status }) => 'conditions' in status));
+  await eventually(async () => (await list('flowschemas')).every(({ status }) => 'conditions' in status));
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

@@ -1,7 +1,8 @@
 import { seededRng } from '@berth/kit';
 import { decodeProtobuf, encodeProtobuf, KubeClient, parseExact, resources } from '@berth/kube';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer, type Reply } from '../harness/api-server.ts';
+import { eventually } from '../harness/eventually.ts';
 
 /** Upstream keeps an integer of 64 bits exactly (sigs.k8s.io/json PreserveInts), and has every other number as a float. */
 
@@ -9,7 +10,7 @@ let server: Awaited<ReturnType<typeof anApiServer>>;
 beforeAll(async () => {
   server = await anApiServer();
   expect((await send('POST', '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', definition)).status).toBe(201);
-  await vi.waitFor(async () => expect((await send('GET', path)).status).toBe(200), 30_000);
+  await eventually(async () => (await send('GET', path)).status === 200);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 

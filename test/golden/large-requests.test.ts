@@ -1,8 +1,9 @@
 import { setImmediate } from 'node:timers/promises';
 import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
+import { eventually } from '../harness/eventually.ts';
 import { aWebhookServer } from '../harness/webhook-server.ts';
 import { allow, patch } from '../harness/webhook-world.ts';
 
@@ -12,7 +13,7 @@ beforeAll(async () => {
   server = await anApiServer();
   for (const body of [lists, anything]) await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: json, body });
   await server.send({ method: 'POST', path: '/api/v1/namespaces/default/serviceaccounts', contentType: json, body: { metadata: { name: 'default' } } });
-  for (const path of [customs, frees]) await vi.waitFor(async () => expect(await server.send({ method: 'GET', path })).toMatchObject({ status: 200 }), 30_000);
+  for (const path of [customs, frees]) await eventually(async () => (await server.send({ method: 'GET', path })).status === 200);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
@@ -301,7 +302,7 @@ test('what a webhook makes of a small object by many operations is worked on in 
     const body = { metadata: { name, labels: { patched: 'much' } }, data: { a: 'b' } };
     return JSON.parse((await server.send({ method: 'POST', path: configmaps + query, contentType: json, body })).text).data;
   };
-  await vi.waitFor(async () => expect(Object.keys(await create('much', '?dryRun=All'))).toHaveLength(20_001), 30_000);
+  await expect.poll(async () => Object.keys(await create('much', '?dryRun=All'))).toHaveLength(20_001);
   const before = process.threadCpuUsage();
   let data: unknown;
   const longest = await longestTurn(async () => {
@@ -345,7 +346,7 @@ test('what a definition of many rules defines is checked and described aside, as
   expect(await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: json, body: definition })).toMatchObject({ status: 201 });
   const rules = customs.replace('lists', 'rules');
   const create = (p209: string) => server.send({ method: 'POST', path: rules, contentType: json, body: { apiVersion: 'example.com/v1', kind: 'Rule', metadata: { name: 'r' }, p209 } });
-  await vi.waitFor(async () => expect(await create('123456')).toMatchObject({ status: 422 }), 30_000);
+  await expect.poll(() => create('123456')).toMatchObject({ status: 422 });
   expect(JSON.parse((await create('123456')).text).message).toBe('Rule.example.com "r" is invalid: p209: Invalid value: "123456": too long');
   expect(await create('1234')).toMatchObject({ status: 201 });
   const described = await server.send({ method: 'GET', path: '/openapi/v3/apis/example.com/v1' });
@@ -359,14 +360,14 @@ test('the instances of a definition that ends are deleted in turns', async () =>
   const endings = '/apis/example.com/v1/namespaces/default/endings';
   const spec = { ...lists.spec, names: { plural: 'endings', kind: 'Ending' } };
   await server.send({ method: 'POST', path: crds, contentType: json, body: { metadata: { name }, spec } });
-  await vi.waitFor(async () => expect(await server.send({ method: 'GET', path: endings })).toMatchObject({ status: 200 }), 30_000);
+  await expect.poll(() => server.send({ method: 'GET', path: endings })).toMatchObject({ status: 200 });
   const body = (i: number) => ({ apiVersion: 'example.com/v1', kind: 'Ending', metadata: { name: `e${i}` }, spec: { numbers: Array(300).fill(i) } });
   for (let i = 0; i < 1000; i += 50)
     await Promise.all(Array.from({ length: 50 }, (_, k) => server.send({ method: 'POST', path: endings, contentType: json, body: body(i + k) })));
   const before = process.threadCpuUsage();
   const longest = await longestTurn(async () => {
     await server.send({ method: 'DELETE', path: `${crds}/${name}` });
-    await vi.waitFor(async () => expect(await server.send({ method: 'GET', path: `${crds}/${name}` })).toMatchObject({ status: 404 }), 30_000);
+    await expect.poll(() => server.send({ method: 'GET', path: `${crds}/${name}` })).toMatchObject({ status: 404 });
   });
   const { user, system } = process.threadCpuUsage(before);
   expect(longest).toBeLessThan((user + system) / 1000 / 2);
@@ -381,12 +382,12 @@ test('what hundreds of watchers hear of a large object is made for them in turns
   // Each is told of what is there, so that all are there for what follows.
   const write = (method: string, path: string, count: number) => server.send({ method, path, contentType: json, body: aConfigMap('heard', count) });
   await write('POST', configmaps, 1);
-  await vi.waitFor(() => expect(heard.length).toBe(300), 30_000);
+  await expect.poll(() => heard.length).toBe(300);
   const before = process.threadCpuUsage();
   const longest = await longestTurn(async () => {
     // So much that a collection of garbage in a turn is little beside it.
     await write('PUT', `${configmaps}/heard`, 2000);
-    await vi.waitFor(() => expect(heard.length).toBe(600), 30_000);
+    await expect.poll(() => heard.length).toBe(600);
   });
   const { user, system } = process.threadCpuUsage(before);
   end.abort();

@@ -1,5 +1,5 @@
 import { systemClock } from '@berth/kit';
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MemoryStore } from '../../orchestrator/src/store/store.memory.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { goldenFile } from './resource-rules.ts';
@@ -80,8 +80,8 @@ test('a watch that shall begin with a state still to come is begun, and told so'
   });
 });
 
-function atLeast(lines: readonly string[], count: number): Promise<void> {
-  return vi.waitFor(() => expect(lines.length).toBeGreaterThanOrEqual(count), { timeout: 30_000, interval: 5 });
+async function atLeast(lines: readonly string[], count: number): Promise<void> {
+  await expect.poll(() => lines.length, { interval: 5 }).toBeGreaterThanOrEqual(count);
 }
 
 /** Bookmarks that only say how far the watch is come once a minute; the recording waited for some. */
@@ -140,7 +140,7 @@ test('a path below watch/ watches a list, or the one object it names', async () 
   for (const name of ['old-way', 'other-way']) await write(aCreate({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name } }));
   await write(aPatch('old-way', { data: { a: '1' } }));
   await atLeast(all, 3);
-  await vi.waitFor(() => expect(JSON.parse(one.at(-1) ?? '{}')).toMatchObject({ object: { data: { a: '1' } } }), { timeout: 30_000, interval: 5 });
+  await expect.poll(() => JSON.parse(one.at(-1) ?? '{}'), { interval: 5 }).toMatchObject({ object: { data: { a: '1' } } });
   stop.abort();
   await Promise.all(watching);
   const brief = (lines: readonly string[]) => lines.map((line) => JSON.parse(line)).map(({ type, object }) => `${type} ${object.metadata.name}`);

@@ -178,13 +178,13 @@ test('of a large object that a watch selects by more than metadata one state is 
     return decode.call(this, kv);
   });
   const second = await write(first, 'Opaque');
-  await vi.waitFor(() => expect(told).toEqual(Array(3).fill('MODIFIED large')), 30_000);
+  await expect.poll(() => told).toEqual(Array(3).fill('MODIFIED large'));
   clearImmediate(immediate);
   // What it is and what it was, once for all.
   expect(readIn).toHaveLength(2);
   expect(readIn[0]).toBeLessThan(readIn[1] as number);
   await write(second, 'other');
-  await vi.waitFor(() => expect(told.slice(3)).toEqual(Array(3).fill('DELETED large')), 30_000);
+  await expect.poll(() => told.slice(3)).toEqual(Array(3).fill('DELETED large'));
   stop.abort();
   await Promise.all(watches);
 });
