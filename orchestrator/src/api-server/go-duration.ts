@@ -35,11 +35,13 @@ export function durationComplaint(text: string): string {
   return `time: invalid duration ${quoted}`;
 }
 
-/** As Go prints a duration of a millisecond or more: `1m30s`, `500ms`. */
+/** As Go prints a duration of a microsecond or more: `1m30s`, `500ms`, `168.323µs`. */
 export function durationText(ms: number): string {
-  const [sign, length] = ms < 0 ? ['-', -ms] : ['', ms];
-  if (length < 1000) return length === 0 ? '0s' : `${sign}${length}ms`;
+  // It knows nanoseconds, which fractions of milliseconds are not exactly.
+  const [sign, length] = [ms < 0 ? '-' : '', Math.round(Math.abs(ms) * 1e6) / 1e6];
+  if (length < 1) return length === 0 ? '0s' : `${sign}${Math.round(length * 1e6) / 1000}µs`;
+  if (length < 1000) return `${sign}${length}ms`;
   const [hours, minutes] = [Math.floor(length / 3_600_000), Math.floor(length / 60_000) % 60];
-  const seconds = `${(length % 60_000) / 1000}s`;
+  const seconds = `${Math.round((length % 60_000) * 1e6) / 1e9}s`;
   return `${sign}${hours > 0 ? `${hours}h` : ''}${length >= 60_000 ? `${minutes}m` : ''}${seconds}`;
 }

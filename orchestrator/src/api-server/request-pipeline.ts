@@ -146,7 +146,9 @@ export class RequestPipeline {
     const { clock } = this.context;
     const beganMs = clock.monotonicMs();
     const decision = await this.authorizer.authorize(attributes);
-    this.#note?.(decision, clock.monotonicMs() - beganMs);
+    const ms = clock.monotonicMs() - beganMs;
+    request.latencies?.add('authorization', ms);
+    this.#note?.(decision, ms);
     if (decision.allowed) {
       request.audit?.annotate('authorization.k8s.io/decision', 'allow');
       request.audit?.annotate('authorization.k8s.io/reason', decision.reason);

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { Readable } from 'node:stream';
 import type { KubeObject } from '@berth/kube';
+import type { RequestLatencies } from './request-latencies.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { StoredObject } from './stored-object.ts';
 import type { User } from './user.ts';
@@ -28,6 +29,8 @@ export interface ServerRequest {
   readonly warn: (text: string) => void;
   /** Absent: nothing of it is written down. */
   readonly audit?: RequestAudit;
+  /** Where it came over the wire. */
+  readonly latencies?: RequestLatencies;
 }
 
 export interface WireMessage {
@@ -123,6 +126,8 @@ export type Answer =
       readonly headers: Readonly<Record<string, string>>;
       /** It is an object or a list, made elsewhere. */
       readonly made?: true;
+      /** What it says, where that is an object. */
+      readonly says?: object;
     }
   | {
       /** Another server's, on its way through. */

@@ -1,6 +1,7 @@
 import { type Clock, rfc3339Micro } from '@berth/kit';
 import type { KubeObject, Status } from '@berth/kube';
 import type { Impersonation } from '../authorization/impersonate.ts';
+import type { RequestLatencies } from '../request-latencies.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../server-request.ts';
 import { type AuditEvent, userInfo } from './audit-event.ts';
@@ -26,6 +27,8 @@ export class AuditedRequest implements RequestAudit {
   readonly bodies: AuditedBodies;
   /** Of its first event. */
   readonly received: boolean | Promise<boolean>;
+  /** Where its time went, if that is to be told. */
+  latencies: RequestLatencies | undefined;
   #started = false;
   #done = false;
 
@@ -110,6 +113,7 @@ export class AuditedRequest implements RequestAudit {
     if (this.#done) return true;
     this.#done = true;
     this.#event.responseStatus ??= { metadata: {}, status: 'Success', message: 'Connection closed early', code };
+    for (const told of this.latencies?.annotations(this.#parts.clock.monotonicMs()) ?? []) this.annotate(...told);
     void this.started(code);
     return this.#write('ResponseComplete');
   }

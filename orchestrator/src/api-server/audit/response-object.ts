@@ -1,4 +1,4 @@
-import { apiVersionOf, type Status } from '@berth/kube';
+import { apiVersionOf, type KubeObject, type Status } from '@berth/kube';
 import { listKindOf } from '../resource-definition.ts';
 import type { Answer, AnswerObject } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
@@ -8,10 +8,14 @@ export function responseObjectOf(answer: Answer, omitManagedFields: boolean, mad
   const shown = (object: unknown) => (omitManagedFields ? withoutManagedFields(object) : object);
   if (made) return ofEach(made, shown);
   if (answer.type === 'object') return shown(plainObject(answer.object));
+  if (answer.type === 'document') return answer.says;
   if (answer.type !== 'list') return undefined;
   const { definition, metadata, items } = answer;
-  const objects = items.map(({ object }) => shown(object));
-  return { kind: listKindOf(definition), apiVersion: apiVersionOf(definition), metadata, items: objects };
+  const type = { kind: listKindOf(definition), apiVersion: apiVersionOf(definition) };
+  // Go has no types for custom objects: each says its own, and their list says where it goes on, even if it does not.
+  if (definition.custom)
+    return { ...type, metadata: { continue: '', ...metadata }, items: items.map(({ object }) => shown(object)) };
+  return { ...type, metadata, items: items.map(({ object }) => shown(withoutType(object))) };
 }
 
 /** A table by its rows' objects, a list by its items. */
@@ -27,6 +31,10 @@ export function statusOf(answer: Answer): (Partial<Status> & { readonly code: nu
   if (answer.type !== 'object' || answer.object instanceof StoredObject || answer.object.kind !== 'Status')
     return undefined;
   return { code: answer.status, ...answer.object } as Partial<Status> & { code: number };
+}
+
+function withoutType({ kind: _, apiVersion: __, ...object }: KubeObject): object {
+  return object;
 }
 
 export function withoutManagedFields(object: unknown): unknown {

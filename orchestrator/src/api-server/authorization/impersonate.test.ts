@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { type Attributes, type Authorizer, noRules } from '../authorizer.ts';
 import type { User } from '../user.ts';
-import { impersonated } from './impersonate.ts';
+import { type Impersonation, impersonated, type LastModes } from './impersonate.ts';
 
 const alice: User = { name: 'alice', groups: ['system:authenticated'] };
 const agent: User = {
@@ -11,7 +11,11 @@ const agent: User = {
 };
 
 /** Whom `caller` acts as when it lists pods; `may` has what it may do, as VERB RESOURCE[/SUBRESOURCE].GROUP NAME. */
-async function acting(may: readonly string[], headers: readonly string[], caller = alice) {
+async function acting(
+  may: readonly string[],
+  headers: readonly string[],
+  { caller = alice, lastModes = new Map() }: { caller?: User; lastModes?: LastModes } = {},
+) {
   const asked: Attributes[] = [];
   const authorizer: Authorizer = {
     authorize: async (attributes) => {
@@ -23,7 +27,7 @@ async function acting(may: readonly string[], headers: readonly string[], caller
     rulesFor: () => noRules,
   };
   const of = { namespace: 'imp', group: '', version: 'v1', resource: 'pods', subresource: '', name: '', path: '' };
-  const result = await impersonated({ user: caller, verb: 'list', ...of }, headers, authorizer).catch(
+  const result = await impersonated({ user: caller, verb: 'list', ...of }, headers, { authorizer, lastModes }).catch(
     (error: Error) => error.message,
   );
   return { result, asked };
@@ -39,6 +43,21 @@ test('who may act as a user for a request alone does so, and it is known by whic
     user: { name: 'jane', groups: ['system:authenticated'] },
     constraint: 'impersonate:user-info',
   });
+});
+
+test('of the ways in which a user was allowed to act as somebody, the last is tried first', async () => {
+  const lastModes = new Map();
+  const may = [listing('user-info'), jane, 'impersonate users. jane', 'impersonate groups. g'];
+  const first = await acting(may, asJane, { lastModes });
+  const old = await acting(may, [...asJane, 'Impersonate-Group', 'g'], { lastModes });
+  const then = await acting(may, asJane, { lastModes });
+  expect([first, old, then].map(({ result }) => (result as Impersonation).constraint)).toEqual([
+    'impersonate:user-info',
+    undefined,
+    undefined,
+  ]);
+  expect(then.asked.map(({ verb }) => verb)).toEqual(['impersonate']);
+  expect((await acting([listing('user-info'), jane], asJane, { lastModes })).result).toEqual(first.result);
 });
 
 test('who may act as a user whatever is asked for needs nothing else', async () => {
@@ -108,12 +127,12 @@ test('nodes and service accounts bring their groups, and are had with no others 
 
 test('a pod acts as its own node by a permission that names none, and as another only by one for that', async () => {
   const may = [listing('associated-node'), 'impersonate:associated-node nodes.authentication.k8s.io *'];
-  const { result, asked } = await acting(may, ['Impersonate-User', 'system:node:n1'], agent);
+  const { result, asked } = await acting(may, ['Impersonate-User', 'system:node:n1'], { caller: agent });
   expect(result).toMatchObject({ user: { name: 'system:node:n1' }, constraint: 'impersonate:associated-node' });
   const keys = ['authentication.kubernetes.io/node-name', 'authentication.kubernetes.io/pod-name'];
   for (const { user } of asked)
     expect(user.extra).toEqual({ 'authentication.kubernetes.io/associated-node-keys': keys });
-  expect((await acting(may, ['Impersonate-User', 'system:node:n2'], agent)).result).toContain(
+  expect((await acting(may, ['Impersonate-User', 'system:node:n2'], { caller: agent })).result).toContain(
     'cannot impersonate-on:arbitrary-node:list',
   );
 });

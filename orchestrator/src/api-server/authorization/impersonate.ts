@@ -36,7 +36,7 @@ export interface Impersonation {
 export async function impersonated(
   request: Attributes,
   rawHeaders: readonly string[],
-  authorizer: Authorizer,
+  { authorizer, lastModes }: ImpersonationParts,
 ): Promise<Impersonation | undefined> {
   const wanted = wantedBy(rawHeaders);
   if (!wanted) return undefined;
@@ -44,15 +44,29 @@ export async function impersonated(
     if (isNameAlone(wanted)) return undefined;
     throw apiError('BadRequest', `requested ${goUser(wanted)} without impersonating a user name`);
   }
+  const { name } = request.user;
+  const last = lastModes.get(name);
+  const modes = [...constrainedModes(wanted, request.user), 'legacy' as const];
   let first: unknown;
-  for (const mode of [...constrainedModes(wanted, request.user), undefined]) {
+  // Those of one user are mostly allowed in the same way, which is tried first.
+  for (const mode of modes.sort((one, other) => Number(other === last) - Number(one === last))) {
     try {
-      return await actingAs(wanted, { request, mode, authorizer });
+      const acting = await actingAs(wanted, { request, mode: mode === 'legacy' ? undefined : mode, authorizer });
+      lastModes.set(name, mode);
+      return acting;
     } catch (error) {
       first ??= error;
     }
   }
   throw first;
+}
+
+/** By users' names, in which way one was last allowed to act as somebody (filters/impersonation modeIndexCache). */
+export type LastModes = Pick<Map<string, Mode | 'legacy'>, 'get'> & { set(name: string, mode: Mode | 'legacy'): void };
+
+interface ImpersonationParts {
+  readonly authorizer: Pick<Authorizer, 'authorize'>;
+  readonly lastModes: LastModes;
 }
 
 type Mode = 'associated-node' | 'arbitrary-node' | 'serviceaccount' | 'user-info';
@@ -71,7 +85,7 @@ interface Asked {
   readonly request: Attributes;
   /** Undefined: plain impersonation, whatever is asked for. */
   readonly mode: Mode | undefined;
-  readonly authorizer: Authorizer;
+  readonly authorizer: ImpersonationParts['authorizer'];
 }
 
 async function actingAs(wanted: Wanted, { request, mode, authorizer }: Asked): Promise<Impersonation> {
@@ -153,7 +167,7 @@ function extraComplaint(key: string, values: readonly string[]): string | undefi
 /** Of many, all may be allowed at once (upstream's manyAuthorizationChecksInLoop). @throws ApiError Forbidden */
 async function allowEach(
   asked: readonly Attributes[],
-  { all, authorizer }: { all: Attributes | undefined; authorizer: Authorizer },
+  { all, authorizer }: { all: Attributes | undefined; authorizer: Asked['authorizer'] },
 ): Promise<void> {
   if (all && asked.length >= 4 && (await authorizer.authorize(all)).allowed) return;
   for (const each of asked) await allow(each, authorizer);
@@ -207,7 +221,7 @@ function wantedBy(rawHeaders: readonly string[]): Wanted | undefined {
   };
 }
 
-async function allow(attributes: Attributes, authorizer: Authorizer): Promise<void> {
+async function allow(attributes: Attributes, authorizer: Asked['authorizer']): Promise<void> {
   const { allowed, reason } = await authorizer.authorize(attributes);
   if (!allowed) throw unpermitted(attributes, reason);
 }

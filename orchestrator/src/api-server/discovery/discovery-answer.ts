@@ -30,7 +30,7 @@ export async function aggregatedAnswer(
   const etag = `"${createHash('sha512').update(text).digest('hex').toUpperCase()}"`;
   const contentType = `${medias[format]};g=apidiscovery.k8s.io;v=${version};as=APIGroupDiscoveryList`;
   const headers = { 'content-type': contentType, etag, vary: 'Accept', 'cache-control': 'public' };
-  return { type: 'document', status: 200, body, headers };
+  return { type: 'document', status: 200, body, headers, says: value };
 }
 
 /** What old clients read, piece by piece. @throws ApiError NotAcceptable */
@@ -41,7 +41,7 @@ export async function legacyAnswer(
   const format = plainFormatOf(accept);
   if (format === undefined) throw notAcceptable(mediaTypes.join(', '));
   const body = await bodyOf(value, JSON.stringify(value), { format, signal });
-  return { type: 'document', status: 200, body, headers: { 'content-type': medias[format] } };
+  return { type: 'document', status: 200, body, headers: { 'content-type': medias[format] }, says: value };
 }
 
 async function bodyOf(

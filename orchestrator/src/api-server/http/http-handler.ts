@@ -2,12 +2,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { constants, type Http2ServerRequest, type Http2ServerResponse } from 'node:http2';
 import type { Duplex } from 'node:stream';
 import { messageOf } from '@berth/kit';
-import { ApiError, apiError } from '@berth/kube';
+import { ApiError, apiError, isReason, LruMap } from '@berth/kube';
 import type { AuditedRequest } from '../audit/audited-request.ts';
-import { asksToImpersonate, impersonated } from '../authorization/impersonate.ts';
+import { asksToImpersonate, type Impersonation, impersonated, type LastModes } from '../authorization/impersonate.ts';
 import { type Attributes, pathAttributes } from '../authorizer.ts';
+import { breathe, largeBytes } from '../decoding/large-bodies.ts';
 import { turns } from '../decoding/turns.ts';
 import type { Refused } from '../flow-control/in-flight.ts';
+import { UnpermittedError } from '../forbidden.ts';
 import { InternalError } from '../internal-error.ts';
 import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.ts';
 import { type Answer, plainError, type ServerRequest } from '../server-request.ts';
@@ -39,6 +41,7 @@ const anyStream = 2 ** 31 - 1;
 /** Requests from the wire: deadline, authentication, audit, impersonation and fairness around the pipeline. */
 export class HttpHandler {
   readonly live = new LiveRequests();
+  readonly #lastModes: LastModes = new LruMap(10_000);
   readonly #parts: HandlerParts;
 
   constructor(parts: HandlerParts) {
@@ -108,7 +111,7 @@ export class HttpHandler {
         audit = undefined;
         throw notAudited(message);
       }
-      const user = await this.#impersonate(requestAttributes(info, caller), message, audit);
+      const user = await this.#impersonate(requestAttributes(info, caller), message, { audit });
       // Also where a kubelet, or whoever is proxied, refuses it in its own words.
       beforeFirstWrite(socket, () => audit?.headed(101));
       const refuses = (code: number) => audit?.headed(code);
@@ -135,15 +138,20 @@ export class HttpHandler {
     const pause = turns.arrive(cost);
     if (pause) await pause;
     const caller = await this.#callerOf(served);
+    const auditedMs = clock.monotonicMs();
     served.audit = auditor?.begin(served.subject(caller), served.auditId);
+    if (served.audit && info.verb !== 'watch') served.audit.latencies = served.latencies;
     if (served.audit && served.audit.received !== true && !(await auditor?.admits(served.audit))) {
       // Nor is anything else of it.
       served.audit = undefined;
       throw notAudited(message);
     }
+    const toldMs = clock.monotonicMs();
+    metrics.access.passed('audit', toldMs - auditedMs);
     const user = asksToImpersonate(message.headers)
-      ? await this.#impersonate(requestAttributes(info, caller), message, served.audit)
+      ? await this.#impersonate(requestAttributes(info, caller), message, served)
       : caller;
+    metrics.access.passed('constrainedimpersonation', clock.monotonicMs() - toldMs);
     const request = served.become(user);
     // Nothing is done in no time.
     if (served.timeoutMs < 1) throw new TimedOut();
@@ -152,10 +160,13 @@ export class HttpHandler {
     const pending = inFlight?.enter({ info, query, user, signal, waitMs: Math.min(served.timeoutMs / 4, 60_000) });
     // Most get in at once; an await costs them more than all the rest.
     const entry = pending instanceof Promise ? await pending : pending;
-    if (entry) metrics.access.passed('priorityandfairness', clock.monotonicMs() - enteredMs);
+    const waitedMs = clock.monotonicMs() - enteredMs;
+    served.latencies.add('apf-queue-wait', waitedMs);
+    if (entry) metrics.access.passed('priorityandfairness', waitedMs);
     if (entry) Object.assign(served.reply.extra, entry.headers);
     if (entry && !entry.admitted) return this.#refuse(entry, served);
     served.entry = entry;
+    served.isServed = true;
     const answer = await pipeline.handle(request);
     if (served.info.verb === 'watch') entry?.started();
     await this.#respond(answer, served);
@@ -175,17 +186,20 @@ export class HttpHandler {
   #refuse(entry: Refused, served: ServedRequest): Promise<void> {
     const { requests } = this.#parts.metrics;
     const { info, reply } = served;
-    requests.dropped(info);
-    requests.terminated(info, reply.request.method, 429);
+    const { method, contentType, query } = reply.request;
+    requests.dropped({ info, method, contentType, dryRun: query.get('dryRun') ?? '' });
     reply.extra['retry-after'] = String(entry.retryAfterSeconds);
     return this.#respond(tooMany, served);
   }
 
   async #fail(error: unknown, served: ServedRequest): Promise<void> {
+    // To find what is wrong with much took as long as a turn may, and to write it down takes that again.
+    if (error instanceof ApiError && error.message.length > largeBytes) await breathe();
     if (served.isOver) return;
     const { reply, message } = served;
     const known = this.#asStatus(error, reply.request);
     served.status = known.status.code ?? 500;
+    if (known instanceof UnpermittedError || served.status === 405) served.isServed = false;
     served.audit?.failed(known.status);
     const stored = served.audit?.answering(served.status);
     if (stored instanceof Promise) await stored;
@@ -198,9 +212,12 @@ export class HttpHandler {
 
   /** Who did not get in is written down as well. */
   async #callerOf(served: ServedRequest): Promise<User> {
+    const { clock } = this.#parts;
+    const beganMs = clock.monotonicMs();
     try {
       served.checkTimeout();
       const user = await this.#authenticate(served.message);
+      served.latencies.add('authentication', clock.monotonicMs() - beganMs);
       const warning = user === anonymous ? bearerWarning(served.message.headers) : undefined;
       if (warning !== undefined) served.reply.request.warn(warning);
       return user;
@@ -226,9 +243,25 @@ export class HttpHandler {
     }
   }
 
-  async #impersonate(asked: Attributes, message: IncomingMessage, audit: AuditedRequest | undefined): Promise<User> {
-    const acting = await impersonated(asked, message.rawHeaders, this.#parts.pipeline.authorizer);
-    if (!acting) return asked.user;
+  async #impersonate(
+    asked: Attributes,
+    { rawHeaders }: IncomingMessage,
+    { audit, latencies }: Partial<Pick<ServedRequest, 'audit' | 'latencies'>>,
+  ): Promise<User> {
+    const { clock, metrics, pipeline } = this.#parts;
+    const authorizer = metrics.impersonation.counted(pipeline.authorizer);
+    const beganMs = clock.monotonicMs();
+    let acting: Impersonation | undefined;
+    try {
+      acting = await impersonated(asked, rawHeaders, { authorizer, lastModes: this.#lastModes });
+      if (!acting) return asked.user;
+    } catch (error) {
+      if (!isReason(error, 'BadRequest')) metrics.impersonation.attempted(undefined, clock.monotonicMs() - beganMs);
+      throw error;
+    }
+    const ms = clock.monotonicMs() - beganMs;
+    metrics.impersonation.attempted(acting, ms);
+    latencies?.add('impersonation', ms);
     audit?.impersonates(acting);
     return acting.user;
   }

@@ -7,6 +7,7 @@ import type { AuditedRequest } from '../audit/audited-request.ts';
 import type { Admitted } from '../flow-control/in-flight.ts';
 import { clientGone, deadlineExceeded } from '../request-end.ts';
 import { isLongRunning, type RequestInfo, requestInfoOf } from '../request-info.ts';
+import { RequestLatencies } from '../request-latencies.ts';
 import type { ServerRequest } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
 import type { User } from '../user.ts';
@@ -24,6 +25,9 @@ export class ServedRequest {
   readonly auditId: string;
   audit: AuditedRequest | undefined;
   entry: Admitted | undefined;
+  /** False: it is refused before anyone serves it. */
+  isServed = false;
+  readonly latencies: RequestLatencies;
   status = 200;
   /** From here on there is something on the wire. */
   answering = false;
@@ -46,6 +50,7 @@ export class ServedRequest {
     this.message = message;
     this.#parts = parts;
     this.#startedAt = parts.clock.monotonicMs();
+    this.latencies = new RequestLatencies(this.#startedAt);
     this.timeoutMs = parts.requestTimeoutMs;
     // Why its body cannot be read on is told.
     const failed = (error: unknown) => error instanceof ApiError || this.#cutOff();
@@ -61,7 +66,11 @@ export class ServedRequest {
     this.info = requestInfoOf(request.method, request.path, request.query);
     const extra = { 'audit-id': auditId };
     const { clock } = parts;
-    const { watched } = parts.metrics;
+    const isWatch = this.info.verb === 'watch';
+    const watched: Reply['watched'] = (definition, bytes) => {
+      this.reply.sentBytes = (this.reply.sentBytes ?? 0) + bytes;
+      parts.metrics.watched(definition, bytes);
+    };
     const { headers } = message;
     this.reply = {
       response,
@@ -70,10 +79,10 @@ export class ServedRequest {
       warnings,
       clock,
       extra,
-      watched,
+      ...(isWatch ? { watched } : {}),
       listed: () => parts.metrics.requests.watchListed(this.info, (clock.monotonicMs() - this.#startedAt) / 1000),
       upgrade,
-      sentBytes: undefined,
+      sentBytes: isWatch ? 0 : undefined,
     };
     this.#ended = parts.metrics.requests.begin(this.info, request.method);
     if (!isLongRunning(this.info)) this.#setDeadline(request.query);
@@ -97,9 +106,9 @@ export class ServedRequest {
 
   /** From now on it is this user's. */
   become(user: User): ServerRequest {
-    const { audit } = this;
+    const { audit, latencies } = this;
     const deadline = this.#deadline ? { deadlineMs: this.#startedAt + this.timeoutMs } : {};
-    this.reply.request = { ...this.reply.request, user, ...deadline, ...(audit ? { audit } : {}) };
+    this.reply.request = { ...this.reply.request, user, latencies, ...deadline, ...(audit ? { audit } : {}) };
     return this.reply.request;
   }
 
@@ -135,6 +144,8 @@ export class ServedRequest {
       contentType,
       dryRun: query.get('dryRun') ?? '',
       code: status,
+      isServed: this.isServed,
+      secondsOfOthers: this.latencies.ofOthersMs / 1000,
       seconds: (clock.monotonicMs() - this.#startedAt) / 1000,
       answerBytes: reply.sentBytes,
       bodyBytes: this.#bodyBytes,

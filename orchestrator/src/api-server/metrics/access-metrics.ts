@@ -13,7 +13,7 @@ import type { User } from '../user.ts';
 const knownUsers = new Set(['admin', 'client', 'kube_proxy', 'kubelet', 'system:serviceaccount:kube-system:default']);
 
 /** Upstream's buckets (apiserver endpoints/filters, endpoints/metrics, authentication/request/x509). */
-const durationBounds = exponentialBounds(0.001, 2, 15);
+export const durationBounds = exponentialBounds(0.001, 2, 15);
 const filterBounds = [0.0001, 0.0003, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1, 5, 10, 15, 30];
 const [hour, day] = [3600, 86_400];
 const lifetimeBounds = [
@@ -21,7 +21,7 @@ const lifetimeBounds = [
   ...[1, 2, 4, 7, 30, 90, 180, 360].map((days) => days * day),
 ];
 
-type Filter = 'authentication' | 'authorization' | 'priorityandfairness';
+type Filter = 'audit' | 'authentication' | 'authorization' | 'constrainedimpersonation' | 'priorityandfairness';
 
 interface Outcome {
   readonly attempts: Counter;
@@ -55,8 +55,10 @@ export class AccessMetrics {
       filterBounds,
     );
     this.#filters = {
+      audit: filters.at('audit'),
       authentication: filters.at('authentication'),
       authorization: filters.at('authorization'),
+      constrainedimpersonation: filters.at('constrainedimpersonation'),
       priorityandfairness: filters.at('priorityandfairness'),
     };
     registry.known(

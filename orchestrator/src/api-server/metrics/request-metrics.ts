@@ -26,8 +26,12 @@ export interface CountedRequest {
 
 /** What was seen of a request from outside when it ended. */
 export interface FinishedRequest extends CountedRequest {
+  /** False: it was refused before anyone began to serve it. */
+  readonly isServed: boolean;
   readonly seconds: number;
-  /** Absent where nothing tells (a watch, a stream). */
+  /** How much of that went to its queue and to webhooks. */
+  readonly secondsOfOthers: number;
+  /** Absent where nothing tells. */
   readonly answerBytes: number | undefined;
   readonly bodyBytes: number | undefined;
 }
@@ -40,9 +44,11 @@ interface OwnSeries {
 interface Series {
   readonly total: Counter;
   readonly duration: Histogram;
-  readonly sli: Histogram;
+  /** Absent where it says nothing of the server: of watches and dry runs. */
+  readonly sli: Histogram | undefined;
   readonly sizes: Histogram | undefined;
-  readonly body: Histogram;
+  /** Absent where none is read. */
+  readonly body: Histogram | undefined;
 }
 
 /** Counts requests under upstream's metric names. */
@@ -150,8 +156,12 @@ export class RequestMetrics {
     return () => gauge.add(-1);
   }
 
-  dropped(info: RequestInfo): void {
+  /** It is refused for now. */
+  dropped({ info, method, contentType, dryRun }: Omit<CountedRequest, 'code'>): void {
     this.#dropped.at(isMutating(info) ? 'mutating' : 'readOnly').add();
+    const [component = '', ...rest] = this.#labelsOf(info, method, contentType);
+    this.#total.at('429', component, dryRun === 'All' ? 'All' : '', ...rest).add();
+    this.terminated(info, method, 429);
   }
 
   terminated(info: RequestInfo, method: string, code: number): void {
@@ -183,14 +193,16 @@ export class RequestMetrics {
     series.own.add();
   }
 
+  /** Who was not let in, and what is not there, is no request to anything (apiserver endpoints/metrics MonitorRequest). */
   finished(request: FinishedRequest): void {
-    const { code, seconds, answerBytes, bodyBytes } = request;
+    const { info, seconds, secondsOfOthers, answerBytes, bodyBytes } = request;
+    if (!request.isServed || (!this.#definitionOf(info) && pathLabels(info) === undefined)) return;
     const series = this.#seriesOf(request);
     series.total.add();
     series.duration.observe(seconds);
-    series.sli.observe(seconds);
-    if (answerBytes !== undefined && code < 400) series.sizes?.observe(answerBytes);
-    if (bodyBytes !== undefined) series.body.observe(bodyBytes);
+    series.sli?.observe(seconds - secondsOfOthers);
+    if (answerBytes !== undefined) series.sizes?.observe(answerBytes);
+    if (bodyBytes !== undefined) series.body?.observe(bodyBytes);
   }
 
   #seriesOf(request: FinishedRequest): Series {
@@ -198,7 +210,7 @@ export class RequestMetrics {
     const definition = this.#definitionOf(info);
     // Whatever else a client writes there was refused.
     const dry = dryRun === 'All' ? 'All' : '';
-    const what = definition ? `${subresourceOf(definition, info)}/${scopeOf(info)}` : '';
+    const what = definition ? `${subresourceOf(definition, info)}/${scopeOf(info)}` : info.path;
     const key = `${code}${verbOf(info, method, contentType)}${dry}${what}`;
     const all = this.#known.get(definition ?? this) ?? new Map<string, Series>();
     const known = all.get(key);
@@ -212,6 +224,7 @@ export class RequestMetrics {
     const labels = this.#labelsOf(info, method, contentType);
     const [component = '', ...rest] = labels;
     const [group = '', resource = '', , subresource = '', verb = '', version = ''] = rest;
+    const bodyVerb = bodyVerbs.get(info.verb);
     const definition = this.#definitionOf(info);
     const deprecation = definition && deprecationOf(definition);
     if (deprecation !== undefined) {
@@ -228,9 +241,9 @@ export class RequestMetrics {
     return {
       total: this.#total.at(String(code), ...withDryRun),
       duration: this.#duration.at(...withDryRun),
-      sli: this.#sli.at(...labels),
-      sizes: verb === 'GET' || verb === 'LIST' ? this.#sizes.at(...labels) : undefined,
-      body: this.#bodies.at(group, resource, verb.toLowerCase()),
+      sli: dry === '' && verb !== 'WATCH' ? this.#sli.at(...labels) : undefined,
+      sizes: verb === 'GET' || verb === 'LIST' || verb === 'WATCH' ? this.#sizes.at(...labels) : undefined,
+      body: bodyVerb !== undefined && verb !== 'CONNECT' ? this.#bodies.at(group, resource, bodyVerb) : undefined,
     };
   }
 
@@ -250,7 +263,8 @@ export class RequestMetrics {
     const { group, version, resource } = info;
     const definition = this.#definitionOf(info);
     const verb = verbOf(info, method, contentType);
-    if (!definition) return ['apiserver', '', '', '', '', verb, ''];
+    const [component, path] = definition ? ['apiserver', ''] : (pathLabels(info) ?? ['apiserver', '']);
+    if (!definition) return [component, '', '', '', path, verb, ''];
     return ['apiserver', group, resource, scopeOf(info), subresourceOf(definition, info), verb, version];
   }
 
@@ -277,13 +291,30 @@ function scopeOf({ name, namespace, verb }: RequestInfo): string {
 /** Upstream's buckets for lists that come as a watch. */
 const watchListBounds = [0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1, 2, 4, 6, 8, 10, 15, 20, 30, 45, 60];
 
+/** What body sizes call verbs (apiserver endpoints/handlers/metrics). */
+const bodyVerbs: ReadonlyMap<string, string> = new Map([
+  ['create', 'create'],
+  ['update', 'update'],
+  ['patch', 'patch'],
+  ['delete', 'delete'],
+  ['deletecollection', 'delete_collection'],
+]);
+
+/** Component and subresource of the paths whose requests are told, though they are about no resource (InstrumentHandlerFunc's callers). */
+function pathLabels({ isResource, path }: RequestInfo): readonly [component: string, subresource: string] | undefined {
+  if (isResource) return undefined;
+  if (path === '/healthz' || path === '/livez' || path === '/readyz') return ['', path];
+  if (path === '/openapi/v3') return ['', 'openapi/v3'];
+  return path.startsWith('/openapi/v3/') ? ['', 'openapi/v3/'] : undefined;
+}
+
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'CONNECT']);
 const connecting = new Set(['exec', 'attach', 'portforward', 'proxy']);
 
 /** Words are the metrics' own: POST for create, yet LIST and WATCH (endpoints/metrics CleanVerb). */
 function verbOf(info: RequestInfo, method: string, contentType: string | undefined): string {
   if (info.isResource && connecting.has(info.subresource)) return 'CONNECT';
-  if (info.verb === 'list' || info.verb === 'watch' || info.verb === 'deletecollection') return info.verb.toUpperCase();
+  if (info.verb === 'list' || info.verb === 'watch') return info.verb.toUpperCase();
   if (method === 'PATCH' && contentType?.startsWith('application/apply-patch')) return 'APPLY';
   if (method === 'HEAD') return 'GET';
   return methods.has(method) ? method : 'OTHER';

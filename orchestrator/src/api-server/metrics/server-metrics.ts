@@ -10,6 +10,7 @@ import { AdmissionSteps } from './admission-steps.ts';
 import { AuthorizationMetrics } from './authorization-metrics.ts';
 import { ConfigurationMetrics } from './configuration-metrics.ts';
 import { HealthMetrics } from './health-metrics.ts';
+import { ImpersonationMetrics } from './impersonation-metrics.ts';
 import { PodSecurityMetrics } from './pod-security-metrics.ts';
 import { RequestMetrics } from './request-metrics.ts';
 import { StoreMetrics } from './store-metrics.ts';
@@ -29,6 +30,7 @@ export class ServerMetrics {
   /** A watch was sent an event of so many bytes. */
   readonly watched: (definition: ResourceDefinition, bytes: number) => void;
   readonly access: AccessMetrics;
+  readonly impersonation: ImpersonationMetrics;
 
   constructor(context: ServerContext) {
     const { registry } = context.metrics;
@@ -45,6 +47,7 @@ export class ServerMetrics {
       .counter('apiserver_tls_handshake_errors_total', 'Requests lost because a TLS handshake failed.')
       .at();
     this.access = new AccessMetrics(registry, context.clock);
+    this.impersonation = new ImpersonationMetrics(registry, context.clock);
     this.authorization = new AuthorizationMetrics(registry, this.configurations);
     this.watched = watchEvents(registry);
     addBuild(registry);

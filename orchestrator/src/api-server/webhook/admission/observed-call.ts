@@ -33,8 +33,10 @@ export async function observedCall<T>(
     throw error;
   } finally {
     const { name } = invocation.hook.webhook;
-    const seconds = (clock.monotonicMs() - begun) / 1000;
-    metrics?.called({ name, type, operation: request.operation.toUpperCase(), seconds, ...outcome });
+    const ms = clock.monotonicMs() - begun;
+    if (type === 'admit') request.latencies?.add('mutating-webhook', ms);
+    else request.latencies?.addBeside('validating-webhook', ms);
+    metrics?.called({ name, type, operation: request.operation.toUpperCase(), seconds: ms / 1000, ...outcome });
   }
 }
 
