@@ -57,7 +57,11 @@ let lastSecond = { at: Number.NaN, text: '' };
 /** RFC 3339 in whole seconds, the form of Kubernetes' `metav1.Time`. */
 export function rfc3339(epochMs: number): string {
   const at = Math.floor(epochMs / 1000);
-  if (at !== lastSecond.at) lastSecond = { at, text: new Date(at * 1000).toISOString().replace('.000Z', 'Z') };
+  if (at !== lastSecond.at) {
+    // Years that have not four digits have more than they need in JavaScript.
+    const text = new Date(at * 1000).toISOString().replace('.000Z', 'Z');
+    lastSecond = { at, text: text.replace(/^\+0|(?<=^-)00/, '') };
+  }
   return lastSecond.text;
 }
 

@@ -328,6 +328,19 @@ test('what was sent empty is told from what was not, though Go omits both; copie
   expect(sentEmpties(object)).toEqual([['spec', 'containers', '[0]', 'args']]);
 });
 
+test('the time that is none is as if there were null; years that have not four digits are written as Go does', () => {
+  const read = (time: string, name = 'timeAdded') =>
+    decodeObject(schemas.get('io.k8s.api.core.v1.Taint'), { key: 'a', [name]: time }).object;
+  for (const zero of ['0001-01-01T00:00:00Z', '0001-01-01T00:00:00.5Z', '0001-01-01T01:00:00+01:00'])
+    expect(read(zero)).toEqual({ key: 'a' });
+  expect(read('9999-12-31T23:59:59-01:00')).toEqual({ key: 'a', timeAdded: '10000-01-01T00:59:59Z' });
+  expect(read('0000-01-01T00:00:00+01:00')).toEqual({ key: 'a', timeAdded: '-0001-12-31T23:00:00Z' });
+  const lease = (renewTime: string) =>
+    decodeObject(schemaFor('coordination.k8s.io', 'v1', 'Lease')!, { spec: { renewTime } }).object['spec'];
+  expect(lease('0001-01-01T00:00:00.000000Z')).toEqual({});
+  expect(lease('0001-01-01T00:00:00.000001Z')).toEqual({ renewTime: '0001-01-01T00:00:00.000001Z' });
+});
+
 test('an empty list that Go always writes is there, and null once it was stored', () => {
   const { object } = decodeObject(pod, { spec: { containers: [], tolerations: [] } });
   expect(object['spec']).toEqual({ containers: [] });

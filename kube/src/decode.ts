@@ -19,6 +19,9 @@ export interface Decoded {
 /** Strict decoding reports no more than this (apimachinery's limit). */
 const maxUnknownFields = 100;
 
+/** The time that is none, which Go writes as null. */
+const goZeroTimeMs = Date.parse('0001-01-01T00:00:00Z');
+
 /** No object that somebody means has more; those that somebody made up shall cost no more. */
 const maxEmpties = 1000;
 
@@ -82,7 +85,7 @@ class Decoder {
           ? this.#schemaField(schema, name, item)
           : this.#value(field, item, notes?.floatAt(name));
         if (isZero(read)) this.#empty({ schema, holder: result, name, field, value: read });
-        else result[name] = read;
+        else if (read !== null) result[name] = read;
       }
       this.#path.pop();
     }
@@ -180,6 +183,7 @@ class Decoder {
     }
     if (typeof value !== 'string') throw this.#mismatch(goValueName(value), 'string');
     const { epochMs, micros } = parseTime(value, type === 'microTime');
+    if (epochMs === goZeroTimeMs && (type === 'time' || micros === 0)) return null;
     const seconds = rfc3339(epochMs);
     return type === 'time' ? seconds : seconds.replace('Z', `.${String(micros).padStart(6, '0')}Z`);
   }

@@ -24,8 +24,10 @@ test.each([
   ['2026-01-32T00:00:00.5Z', 'day out of range'],
   ['2026-01-01T00:00:00+25:00', 'time zone offset hour out of range'],
   ['2026-01-01T00:00:00-01:61', 'time zone offset minute out of range'],
+  ['2026-01-01T00:00:00Z ', 'extra text: " "'],
+  ['2026-01-01T00:00:00.5+01:00Zé', 'extra text: "Z\\xc3\\xa9"'],
 ])('%s is refused in the words of time.Parse', (text, complaint) => {
-  expect(() => parseTime(text)).toThrow(`parsing time ${JSON.stringify(text)}: ${complaint}`);
+  expect(() => parseTime(text)).toThrow(`parsing time "${text.replace('é', '\\xc3\\xa9')}": ${complaint}`);
 });
 
 test.each([
@@ -35,12 +37,18 @@ test.each([
   ['2026-01-01T00:00:00x123456Z', 'x123456Z', '.000000'],
   ['2026-01-01T00:00:00.1234567Z', '7Z', 'Z07:00'],
   ['2026-01-01T00:00:00.123456', '', 'Z07:00'],
+  ['2026-01-01T0:00:00Z', 'Z', '.000000'],
   ['x', 'x', '2006'],
 ])('%s has not six digits after its second', (text, rest, piece) => {
   const layout = '2006-01-02T15:04:05.000000Z07:00';
   expect(() => parseTime(text, true)).toThrow(
     `parsing time ${JSON.stringify(text)} as "${layout}": cannot parse ${JSON.stringify(rest)} as "${piece}"`,
   );
+});
+
+test('an hour may have one digit, and text that is not ASCII is quoted by its bytes', () => {
+  expect(parseTime('2026-01-01T7:00:00Z')).toEqual({ epochMs: Date.UTC(2026, 0, 1, 7), micros: 0 });
+  expect(() => parseTime('\u0662"026')).toThrow('parsing time "\\xd9\\xa2\\"026" as "2006-01-02T15:04:05Z07:00"');
 });
 
 test('a time of another zone is the same moment', () => {

@@ -101,29 +101,42 @@ export function parseTime(text: string, micro = false): { epochMs: number; micro
     if (new Date(epochMs).getUTCDate() === Number(text.slice(8, 10))) return { epochMs, micros: 0 };
   }
   const wrong = (rest: string, piece: string) => timeError(text, rest, { piece, micro });
-  const outOfRange = (what: string) => new DecodeError(`parsing time ${JSON.stringify(text)}: ${what} out of range`);
+  const outOfRange = (what: string) => new DecodeError(`parsing time ${quoted(text)}: ${what} out of range`);
   let rest = text;
+  const read: string[] = [];
   for (const piece of layout) {
     const isNumber = /^\d/.test(piece);
-    const part = rest.slice(0, piece.length);
-    const fits = isNumber ? new RegExp(`^\\d{${piece.length}}$`).test(part) : part === piece;
+    // An hour may have one digit.
+    const length = piece === '15' && /^\d(?!\d)/.test(rest) ? 1 : piece.length;
+    const part = rest.slice(0, length);
+    const fits = isNumber ? new RegExp(`^\\d{${length}}$`).test(part) : part === piece;
     if (!fits) throw wrong(rest, piece);
     const range = ranges[piece];
     if (range && (Number(part) < range[1] || Number(part) > range[2])) throw outOfRange(range[0]);
-    rest = rest.slice(piece.length);
+    rest = rest.slice(length);
+    read.push(part.padStart(piece.length, '0'));
   }
   const fraction = (micro ? /^[.,](\d{6})/ : /^[.,](\d+)/).exec(rest);
   if (micro && !fraction) throw wrong(rest, '.000000');
   if (fraction) rest = rest.slice(fraction[0].length);
-  const zone = /^(?:Z|([+-])(\d\d):(\d\d))$/.exec(rest);
+  const zone = /^(?:Z|([+-])(\d\d):(\d\d))/.exec(rest);
   if (!zone) throw wrong(rest, 'Z07:00');
   const [sign, hours, minutes] = [zone[1] === '-' ? -1 : 1, Number(zone[2] ?? 0), Number(zone[3] ?? 0)];
   if (hours > 24) throw outOfRange('time zone offset hour');
   if (minutes > 60) throw outOfRange('time zone offset minute');
+  const extra = rest.slice(zone[0].length);
+  if (extra !== '') throw new DecodeError(`parsing time ${quoted(text)}: extra text: ${quoted(extra)}`);
   const [year, month, day] = text.slice(0, 10).split('-').map(Number) as [number, number, number];
   if (day < 1 || day > daysOf(year, month)) throw outOfRange('day');
-  const epochMs = Date.parse(`${text.slice(0, 19)}Z`) - sign * (hours * 60 + minutes) * 60_000;
+  const epochMs = Date.parse(`${read.join('')}Z`) - sign * (hours * 60 + minutes) * 60_000;
   return { epochMs, micros: Number((fraction?.[1] ?? '').slice(0, 6).padEnd(6, '0')) };
+}
+
+/** As Go's package time quotes: what is not ASCII, or steers a terminal, by its bytes. */
+function quoted(text: string): string {
+  const bytes = (character: string) =>
+    [...Buffer.from(character)].map((byte) => `\\x${byte.toString(16).padStart(2, '0')}`).join('');
+  return `"${text.replace(/["\\]/g, '\\$&').replace(/[^ -\x7f]/gu, bytes)}"`;
 }
 
 /** Date.UTC has years before 100 for ones of the last century. */
@@ -132,7 +145,7 @@ function daysOf(year: number, month: number): number {
 }
 
 function timeError(text: string, rest: string, { piece, micro }: { piece: string; micro: boolean }): DecodeError {
-  const [shown, left] = [JSON.stringify(text), JSON.stringify(rest)];
+  const [shown, left] = [quoted(text), quoted(rest)];
   const whole = `2006-01-02T15:04:05${micro ? '.000000' : ''}Z07:00`;
   return new DecodeError(`parsing time ${shown} as "${whole}": cannot parse ${left} as "${piece}"`);
 }

@@ -46,6 +46,7 @@ export interface ExpectedKind {
   readonly custom?: CustomResource | undefined;
   /** What audit events tell is filled by it. */
   readonly default?: Rules['default'];
+  readonly unconvertible?: Rules['unconvertible'];
 }
 
 const textMedia = ['application/json', 'application/yaml'];
@@ -137,6 +138,9 @@ export class BodyDecoder {
     if (!schema) return { metadata: {}, ...value } as AnyObject;
     const object = read(schema, value, { expected, how });
     object['metadata'] ??= {};
+    const unconvertible = expected.unconvertible?.(object as AnyObject);
+    if (unconvertible !== undefined && how.from === 'map') throw apiError('Unknown', unconvertible, { code: 500 });
+    if (unconvertible !== undefined) throw cannotBeHandled(expected, unconvertible);
     return object as AnyObject;
   }
 
@@ -218,13 +222,7 @@ function read(
   value: Record<string, unknown>,
   { expected, how }: Reading,
 ): Record<string, unknown> {
-  const cannot = (why: string) =>
-    apiError(
-      'BadRequest',
-      expected.isOptions
-        ? why
-        : `${expected.kind} in version ${JSON.stringify(expected.version)} cannot be handled as a ${expected.kind}: ${why}`,
-    );
+  const cannot = (why: string) => cannotBeHandled(expected, why);
   const { object, unknownFields } = attempt(() => decodeObject(schema, value, how.from), cannot);
   // In what a field may have of any type it can be neither kept nor shown.
   if (how.beyond && hasNoJson(object)) throw cannot(how.beyond.message);
@@ -238,6 +236,11 @@ function read(
   if (problems.length > 0 && how.validation === 'Strict') throw cannot(`strict decoding error: ${problems.join(', ')}`);
   if (how.validation === 'Warn') for (const problem of problems) how.warn(problem);
   return object;
+}
+
+function cannotBeHandled({ kind, version, isOptions }: ExpectedKind, why: string): ApiError {
+  const about = `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: `;
+  return apiError('BadRequest', isOptions ? why : about + why);
 }
 
 export interface Strictness extends Duplicates {
@@ -286,7 +289,7 @@ function bufferOf({ buffer, byteOffset, byteLength }: Uint8Array): Buffer {
 
 /** The definition's own kind as what its endpoint expects. */
 export function expectedKind({ group, version, kind, schema, custom, rules }: ResourceDefinition): ExpectedKind {
-  return { group, version, kind, schema, custom, default: rules.default };
+  return { group, version, kind, schema, custom, default: rules.default, unconvertible: rules.unconvertible };
 }
 
 function unrecognized({ kind, isOptions }: ExpectedKind, why: string, summary: string) {

@@ -4,13 +4,17 @@ import { apiError, asInt64, goQuote } from '@berth/kube';
 export function integerOf(query: URLSearchParams, name: string): number | undefined {
   const text = query.get(name);
   if (text === null) return undefined;
-  if (!/^[+-]?\d+$/.test(text))
-    throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`);
+  const problem = int64Problem(text);
+  if (problem !== undefined) throw apiError('BadRequest', problem);
   const value = Number(text);
   if (Number.isSafeInteger(value)) return value;
-  if (asInt64(text) === undefined)
-    throw apiError('BadRequest', `strconv.ParseInt: parsing ${goQuote(text)}: value out of range`);
   return value < 0 ? Number.MIN_SAFE_INTEGER : Number.MAX_SAFE_INTEGER;
+}
+
+/** Why a text is no integer of 64 bits, in the words of Go's strconv. */
+export function int64Problem(text: string): string | undefined {
+  if (!/^[+-]?\d+$/.test(text)) return `strconv.ParseInt: parsing ${goQuote(text)}: invalid syntax`;
+  return asInt64(text) === undefined ? `strconv.ParseInt: parsing ${goQuote(text)}: value out of range` : undefined;
 }
 
 /** As upstream reads booleans: `false` and `0` are false, anything else present is true. */

@@ -60,6 +60,8 @@ export interface CheckAbout {
  * so that a status is dropped with its defaults. Update: prepareForUpdate → default → validate → validateUpdate.
  */
 export interface Rules {
+  /** Why upstream has no unversioned form of what a client sent, in its words. */
+  readonly unconvertible?: (object: AnyObject) => string | undefined;
   /** Fills what upstream's SetDefaults functions fill. Idempotent; also runs on what was stored by an older version. */
   readonly default?: (object: AnyObject) => void;
   /** Drops status, starts generation. The generic part (metadata) is the server's. */

@@ -37,8 +37,15 @@ export interface ApplyRequest {
   readonly decode: (merged: Record<string, unknown>) => AnyObject;
 }
 
-/** Thrown where upstream's converter refuses what was merged. */
-export class Unconvertible extends Error {}
+/** Thrown where upstream's converter refuses what was merged, or, `isUnversioned`, what it read of it. */
+export class Unconvertible extends Error {
+  readonly isUnversioned: boolean;
+
+  constructor(message: string, { isUnversioned = false } = {}) {
+    super(message);
+    this.isUnversioned = isUnversioned;
+  }
+}
 
 const beforeApply = 'before-first-apply';
 
@@ -200,7 +207,10 @@ function decoded(
     const isUnconvertible = error instanceof Unconvertible;
     if (!isUnconvertible && !(error instanceof DecodeError)) throw error;
     const kind = `${scope.group}/${scope.version}, Kind=${scope.kind}`;
+    const about = `${printName(config)}; ${kind}`;
+    if (isUnconvertible && error.isUnversioned)
+      throw failed(`failed to convert to unversioned (${about}): ${error.message}`);
     const why = `${isUnconvertible ? '' : `unable to convert unstructured object to ${kind}: `}${error.message}`;
-    throw failed(`failed to convert new object (${printName(config)}; ${kind}) to proper version: ${why}`);
+    throw failed(`failed to convert new object (${about}) to proper version: ${why}`);
   }
 }

@@ -13,6 +13,7 @@ import type { Answer, AnswerObject, ServerRequest } from '../server-request.ts';
 import { changeObject } from '../verbs/change-object.ts';
 import { createChecked } from '../verbs/create-object.ts';
 import { requestedChange } from '../verbs/requested-change.ts';
+import { Unconvertible } from './apply-object.ts';
 import { applySent, type SentConfig, sentConfig } from './apply-sent.ts';
 import { convertMissed } from './convert-missed.ts';
 import { isApplyPatch } from './read-config.ts';
@@ -102,7 +103,10 @@ function decode(context: ServerContext, definition: ResourceDefinition, merged: 
       warn: () => undefined,
       from: 'map',
     });
-  return decodeObject(schema, merged, 'map').object as AnyObject;
+  const object = decodeObject(schema, merged, 'map').object as AnyObject;
+  const problem = definition.rules.unconvertible?.(object);
+  if (problem !== undefined) throw new Unconvertible(problem, { isUnversioned: true });
+  return object;
 }
 
 async function create(attempt: Attempt, authorizer: Authorizer): Promise<AnswerObject> {

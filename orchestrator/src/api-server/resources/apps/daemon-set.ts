@@ -1,4 +1,7 @@
-import type { DaemonSet, DaemonSetSpec, RollingUpdateDaemonSet } from '@berth/kube';
+import { integerOf } from '@berth/kit';
+import { asInt64, type DaemonSet, type DaemonSetSpec, type RollingUpdateDaemonSet } from '@berth/kube';
+import { nextGeneration } from '../../next-generation.ts';
+import { int64Problem } from '../../query-values.ts';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { formatLabels } from '../columns.ts';
 import { defaultPodTemplate } from '../core/pod/defaults.ts';
@@ -28,15 +31,19 @@ export const daemonSetRules: KindRules = {
     'Node Selector': ({ spec }) => formatLabels(spec?.template?.spec?.nodeSelector),
   },
   rules: {
+    unconvertible: ({ metadata }) => int64Problem(metadata.annotations?.[templateGeneration] ?? '0'),
     default: (object) => {
       // Every apps/v1 form has it: upstream fills it from a field of the unversioned one.
       setTemplateGeneration(object, generationOf(object));
       defaultDaemonSet(object as DaemonSet);
     },
-    prepareForCreate: (object) => setTemplateGeneration(object, generationOf(object) || 1),
+    prepareForCreate: (object) => {
+      const generation = generationOf(object);
+      setTemplateGeneration(object, generation < 1 ? 1 : generation);
+    },
     prepareForUpdate: (next, old) => {
       const changed = !semanticEqual(next['spec'].template, old['spec'].template);
-      setTemplateGeneration(next, generationOf(old) + (changed ? 1 : 0));
+      setTemplateGeneration(next, changed ? nextGeneration(generationOf(old)) : generationOf(old));
     },
     validate: (object) => validateSpec((object as DaemonSet).spec as DaemonSetSpec),
     validateChangeFirst: (next, old) => fixedSelector(next['spec'].selector, old['spec'].selector, 'spec.selector'),
@@ -45,7 +52,7 @@ export const daemonSetRules: KindRules = {
 };
 
 function generationOf({ metadata }: AnyObject): number {
-  return Number(metadata.annotations?.[templateGeneration] ?? 0);
+  return integerOf(asInt64(metadata.annotations?.[templateGeneration] ?? '0') ?? 0n) as number;
 }
 
 function setTemplateGeneration({ metadata }: AnyObject, generation: number): void {
