@@ -137,7 +137,7 @@ test('a webhook is asked who may do what, and its answers are kept', async () =>
   expect(hooks.asked[0]?.body).toEqual({
     kind: 'SubjectAccessReview',
     apiVersion: 'authorization.k8s.io/v1',
-    metadata: { creationTimestamp: null },
+    metadata: {},
     spec: {
       resourceAttributes: { namespace: 'default', verb: 'list', version: 'v1', resource: 'pods' },
       user: 'jane',

@@ -110,7 +110,7 @@ export class WebhookTokens implements TokenAuthenticator {
     const answer = await this.#post({
       kind: 'TokenReview',
       apiVersion: `authentication.k8s.io/${version}`,
-      metadata: { creationTimestamp: null },
+      metadata: {},
       spec: { token, ...(audiences.length > 0 ? { audiences } : {}) },
       status: { user: {} },
     });

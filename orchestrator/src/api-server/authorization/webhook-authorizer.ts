@@ -108,7 +108,7 @@ export class WebhookAuthorizer implements Authorizer {
   async #send(spec: object): Promise<ReviewStatus> {
     const { version } = this.#options;
     const apiVersion = `authorization.k8s.io/${version}`;
-    const metadata = { creationTimestamp: null };
+    const metadata = {};
     const status = { allowed: false };
     const { allowed, denied, reason } = await this.#post({
       kind: 'SubjectAccessReview',
