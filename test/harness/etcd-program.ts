@@ -6,8 +6,8 @@ import { testCache } from './made-once.ts';
 /** Debian's, which scripts/setup.mjs installs. */
 export const debianEtcd = '/usr/bin/etcd';
 
-const newer = 'v3.6.5';
-const name = `etcd-${newer}`;
+/** The last of each, as Go modules. */
+const versions = { '3.5': 'v3.5.21', '3.6': 'v3.6.5' } as const;
 const text = `package main
 
 import (
@@ -19,13 +19,30 @@ import (
 func main() { etcdmain.Main(os.Args) }
 `;
 
-/** A 3.6 that is there already, or, where `BERTH_ETCD_36=1` allows the minutes it takes, is built from its Go module. */
-export function newerEtcd(): string | undefined {
-  if (process.env['BERTH_ETCD_36'] !== '1' && !existsSync(join(testCache, name))) return undefined;
-  return builtEtcd();
+/**
+ * Debian's 3.4, and newer ones by their versions: a 3.6 that is there already, or is built from its Go module where `BERTH_ETCD_36=1`
+ * allows the minutes it takes; a 3.5, between both, only where `BERTH_ETCD_35=1` asks for it.
+ */
+export function etcdPrograms(): Readonly<Record<string, string>> {
+  const isAsked = (name: string) => process.env[name] === '1';
+  const isThere = existsSync(join(testCache, nameOf('3.6')));
+  return {
+    '3.4': debianEtcd,
+    ...(isAsked('BERTH_ETCD_35') ? { '3.5': built('3.5') } : {}),
+    ...(isThere || isAsked('BERTH_ETCD_36') ? { '3.6': built('3.6') } : {}),
+  };
 }
 
 /** The 3.6 itself. @throws Error – there is no Go to build it with, or a module cannot be had. */
 export function builtEtcd(): string {
-  return builtGoProgram({ name, main: { text, modules: [`go.etcd.io/etcd/server/v3@${newer}`] } });
+  return built('3.6');
+}
+
+function built(version: keyof typeof versions): string {
+  const modules = [`go.etcd.io/etcd/server/v3@${versions[version]}`];
+  return builtGoProgram({ name: nameOf(version), main: { text, modules } });
+}
+
+function nameOf(version: keyof typeof versions): string {
+  return `etcd-${versions[version]}`;
 }

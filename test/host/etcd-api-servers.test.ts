@@ -4,9 +4,7 @@ import { expect, test } from 'vitest';
 import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
 import { anApiServer } from '../harness/api-server.ts';
 import { EtcdCluster, isUncertain } from '../harness/etcd-cluster.ts';
-import { debianEtcd, newerEtcd } from '../harness/etcd-program.ts';
-
-const programs = { '3.4': debianEtcd, ...(newerEtcd() ? { '3.6': newerEtcd() as string } : {}) };
+import { etcdPrograms } from '../harness/etcd-program.ts';
 
 /** Several API servers of one etcd, all started in the same moment. */
 async function servers(program: string, count: number) {
@@ -27,7 +25,7 @@ async function servers(program: string, count: number) {
 const aMap = (name: string, data: Record<string, string> = {}) => ({ metadata: { name, namespace: 'default' }, data });
 const inDefault = { namespace: 'default' };
 
-for (const [version, program] of Object.entries(programs)) {
+for (const [version, program] of Object.entries(etcdPrograms())) {
   test(`what one API server of etcd ${version} acknowledged, every other one shows at once`, async () => {
     await using group = await servers(program, 3);
     const client = (i: number) => group.all[i % 3]!.client;

@@ -5,11 +5,10 @@ import { etcdEndpointsOf } from '../../orchestrator/src/store/etcd/etcd-endpoint
 import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
 import { EtcdCluster } from '../harness/etcd-cluster.ts';
 import { etcdHistory } from '../harness/etcd-history.ts';
-import { debianEtcd, newerEtcd } from '../harness/etcd-program.ts';
+import { etcdPrograms } from '../harness/etcd-program.ts';
 import { StoreWorkload, thingsPrefix, WanderingWatcher } from '../harness/store-workload.ts';
 import { TcpProxy } from '../harness/tcp-proxy.ts';
 
-const programs = { '3.4': debianEtcd, ...(newerEtcd() ? { '3.6': newerEtcd() as string } : {}) };
 const members = 3;
 /** A history of fewer says little; how long they take is the machine's matter. */
 const leastWrites = 100;
@@ -88,7 +87,7 @@ async function survives(
   expect(workload.unexplained()).toEqual([]);
 }
 
-for (const [version, program] of Object.entries(programs)) {
+for (const [version, program] of Object.entries(etcdPrograms())) {
   for (const fault of Object.keys(faults))
     test(`${fault} of each member of etcd ${version} under load loses no acknowledged write and no event, and tells none twice`, () =>
       survives(program, (cluster, rng) => cause(fault, cluster, rng)));
@@ -121,7 +120,7 @@ for (const [version, program] of Object.entries(programs)) {
     }));
 }
 
-for (const [version, program] of Object.entries(programs))
+for (const [version, program] of Object.entries(etcdPrograms()))
   test(`defragmentation of each member of etcd ${version} under load loses no acknowledged write and no event`, async () => {
     const { etcdMaintenance } = await loadEtcd();
     let done = 0;

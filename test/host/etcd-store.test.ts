@@ -8,11 +8,10 @@ import { openStore } from '../../orchestrator/src/berth/open-store.ts';
 import { openEtcdStore } from '../../orchestrator/src/store/etcd/store.etcd.ts';
 import { storeContract } from '../../orchestrator/src/store/store.contract.ts';
 import { EtcdCluster } from '../harness/etcd-cluster.ts';
-import { debianEtcd, newerEtcd } from '../harness/etcd-program.ts';
+import { etcdPrograms } from '../harness/etcd-program.ts';
 
-const programs = { 'etcd 3.4': debianEtcd, ...(newerEtcd() ? { 'etcd 3.6': newerEtcd() as string } : {}) };
-
-for (const [name, program] of Object.entries(programs)) {
+for (const [version, program] of Object.entries(etcdPrograms())) {
+  const name = `etcd ${version}`;
   let cluster: EtcdCluster;
   let prefixes = 0;
   beforeAll(async () => {
