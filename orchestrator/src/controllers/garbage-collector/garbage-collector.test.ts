@@ -1,5 +1,6 @@
 import { type KubeObject, resources } from '@berth/kube';
 import { expect, test } from 'vitest';
+import { FakeEvents } from '../../../../test/harness/fake-recorder.ts';
 import { aConfigMap, aServer } from '../../api-server/server.test-harness.ts';
 import { lateClient, withController, withControllers } from '../controller.test-harness.ts';
 import { startGarbageCollector } from './garbage-collector.ts';
@@ -46,6 +47,55 @@ test("one that waits for its dependents goes when the last of them is another ow
   await s.until(async () => (await s.names()).length === 2);
   const { metadata } = await s.client.get(configmaps, at('both'));
   expect(metadata.ownerReferences).toMatchObject([{ name: 'stays' }]);
+});
+
+/** processTransitions: all dependents are deleted, and only some waited for. */
+test('what nobody waits for is deleted in the foreground, too, while its owner waits for another', async () => {
+  await using s = await scene();
+  const owner = await s.create('owner');
+  const finalizers = ['example.com/held'];
+  for (const name of ['blocking', 'beside']) {
+    await s.create(name);
+    await s.own(name, owner);
+    await s.client.patch(configmaps, at(name), { type: 'merge', patch: { metadata: { finalizers } } });
+  }
+  const free = [{ op: 'remove', path: '/metadata/ownerReferences/0/blockOwnerDeletion' }];
+  await s.client.patch(configmaps, at('beside'), { type: 'json', patch: free });
+  await s.deleteForeground('owner');
+  for (const name of ['blocking', 'beside'])
+    await s.until(async () => (await s.client.get(configmaps, at(name))).metadata.deletionTimestamp !== undefined);
+  expect(await s.names()).toContain('owner');
+  await s.client.patch(configmaps, at('blocking'), { type: 'merge', patch: { metadata: { finalizers: null } } });
+  await s.until(async () => (await s.names()).join() === 'beside');
+});
+
+/** addDependentToOwners, isDangling: owners are looked for where the dependent is. */
+test('an owner of another namespace, or of another name, is none', async () => {
+  const events = new FakeEvents();
+  await using s = withControllers(await aServer(), [startGarbageCollector], events.recorder);
+  const { uid = '' } = (await s.client.create(configmaps, aConfigMap('owner'))).metadata;
+  await s.clock.advance(1000);
+  const metadata = (name: string, namespace?: string, owner = 'owner') => ({
+    ...{ name, ...(namespace ? { namespace } : {}) },
+    ownerReferences: [{ apiVersion: 'v1', kind: 'ConfigMap', name: owner, uid }],
+  });
+  await s.client.create(resources.namespaces, { metadata: { name: 'other' } });
+  await s.client.create(configmaps, { metadata: metadata('elsewhere', 'other') });
+  await s.client.create(configmaps, { metadata: metadata('misnamed', 'default', 'another') });
+  await s.client.create(configmaps, { metadata: metadata('owned', 'default') });
+  const everywhere = { metadata: metadata('everywhere'), value: 1 };
+  await s.client.create(resources.priorityclasses, everywhere);
+  const names = async () => (await s.client.list(configmaps)).items.map((each) => each.metadata.name).sort();
+  await s.until(async () => (await names()).join() === 'owned,owner');
+  await s.clock.advance(60_000);
+  expect(await s.client.find(resources.priorityclasses, { name: 'everywhere' })).toBeDefined();
+  const told = (namespace: string) =>
+    `ownerRef [v1/ConfigMap, namespace: ${namespace}, name: owner, uid: ${uid}] does not exist in namespace "${namespace}"`;
+  const about = { component: 'garbage-collector-controller', type: 'Warning', reason: 'OwnerRefInvalidNamespace' };
+  expect(events.recorded.toSorted((a, b) => (a.about < b.about ? -1 : 1))).toEqual([
+    { ...about, about: 'ConfigMap/elsewhere', message: told('other') },
+    { ...about, about: 'PriorityClass/everywhere', message: told('') },
+  ]);
 });
 
 /** deleteObject: the graph may lag behind, which follows each kind by itself. */

@@ -1,4 +1,12 @@
-import { isNotFound, type KubeClient, type KubeObject, type OwnerReference, type ResourceType } from '@berth/kube';
+import {
+  apiVersionOf,
+  type EventRecorder,
+  isNotFound,
+  type KubeClient,
+  type KubeObject,
+  type OwnerReference,
+  type ResourceType,
+} from '@berth/kube';
 import { type EveryKindDeps, RunningController } from '../controller-deps.ts';
 import type { CustomTypes } from '../custom-types/custom-types.ts';
 import { collectableTypes, isBuiltIn, typeOfKind } from './collectable-types.ts';
@@ -12,7 +20,11 @@ const orphan = 'orphan';
  * (kube-controller-manager garbagecollector; owner references by uid).
  */
 export function startGarbageCollector(deps: EveryKindDeps, signal: AbortSignal): AsyncDisposable {
-  const collector = new GarbageCollector(deps.client, deps.customTypes);
+  const collector = new GarbageCollector({
+    client: deps.client,
+    custom: deps.customTypes,
+    events: deps.recorder('garbage-collector-controller'),
+  });
   const running = new RunningController(
     deps,
     {
@@ -42,11 +54,13 @@ interface Change {
 class GarbageCollector {
   readonly #client: KubeClient;
   readonly #custom: Pick<CustomTypes, 'typeOfKind'>;
+  readonly #events: EventRecorder;
   readonly #graph = new ObjectGraph();
 
-  constructor(client: KubeClient, custom: Pick<CustomTypes, 'typeOfKind'>) {
-    this.#client = client;
-    this.#custom = custom;
+  constructor(parts: { client: KubeClient; custom: Pick<CustomTypes, 'typeOfKind'>; events: EventRecorder }) {
+    this.#client = parts.client;
+    this.#custom = parts.custom;
+    this.#events = parts.events;
   }
 
   /** Takes a change into the graph and says which objects it may decide. */
@@ -61,6 +75,8 @@ class GarbageCollector {
     if (after) {
       const ownersBefore = this.#graph.get(after.metadata.uid as string)?.owners ?? [];
       const node = this.#graph.set(type, after);
+      const added = node.owners.filter(({ uid }) => !ownersBefore.some((owner) => owner.uid === uid));
+      this.#reportElsewhere(node, added, after);
       // Who waits for its dependents may have lost one, or one that holds it up.
       touched.push(...ownersBefore.map(({ uid }) => uid).filter((uid) => this.#isWaiting(uid)));
       if (node.owners.length > 0 || isWaiting(node)) touched.push(node.uid);
@@ -99,13 +115,27 @@ class GarbageCollector {
     await this.#delete(node, dependents.length > 0 ? 'Foreground' : undefined);
   }
 
-  /** The graph may lag behind a creation, so an owner it does not know is asked for. */
+  /** An owner of another namespace is none (addDependentToOwners, reportInvalidNamespaceOwnerRef). */
+  #reportElsewhere(node: GraphNode, added: readonly OwnerReference[], object: KubeObject): void {
+    const owner = added.find(({ uid }) => {
+      const known = this.#graph.get(uid);
+      return known?.namespace !== undefined && known.namespace !== node.namespace;
+    });
+    if (!owner) return;
+    const { namespace = '', type } = node;
+    const about = { ...object, apiVersion: apiVersionOf(type), kind: type.kind };
+    const told = `[${owner.apiVersion}/${owner.kind}, namespace: ${namespace}, name: ${owner.name}, uid: ${owner.uid}]`;
+    const message = `ownerRef ${told} does not exist in namespace "${namespace}"`;
+    this.#events.event(about, 'Warning', 'OwnerRefInvalidNamespace', message);
+  }
+
+  /** The graph may lag behind a creation, so an owner it does not know as it is told is asked for (isDangling). */
   async #stateOf(node: GraphNode, owner: OwnerReference): Promise<'there' | 'waiting' | 'gone'> {
     const known = this.#graph.get(owner.uid);
-    if (known) return waitsForDependents(known) && owner.blockOwnerDeletion ? 'waiting' : 'there';
+    if (known && isAsTold(known, owner, node)) return waitsForDependents(known) ? 'waiting' : 'there';
     const type = typeOfKind(owner) ?? this.#custom.typeOfKind(owner.apiVersion, owner.kind);
     // An owner of a kind we do not serve cannot be judged: nothing is deleted on a guess.
-    if (!type) return 'there';
+    if (!type || (type.namespaced && node.namespace === undefined)) return 'there';
     const live = await this.#client.find(type, {
       namespace: type.namespaced ? node.namespace : undefined,
       name: owner.name,
@@ -114,11 +144,12 @@ class GarbageCollector {
   }
 
   async #deleteDependents(node: GraphNode): Promise<void> {
-    const blocking = this.#graph
-      .dependentsOf(node.uid)
-      .filter(({ owners }) => owners.some(({ uid, blockOwnerDeletion }) => uid === node.uid && blockOwnerDeletion));
-    if (blocking.length === 0) return this.#removeFinalizer(node, foreground);
-    await Promise.all(blocking.filter(({ isDeleting }) => !isDeleting).map((dependent) => this.#collect(dependent)));
+    const dependents = this.#graph.dependentsOf(node.uid);
+    const isBlocking = ({ owners }: GraphNode) =>
+      owners.some(({ uid, blockOwnerDeletion }) => uid === node.uid && blockOwnerDeletion);
+    if (!dependents.some(isBlocking)) return this.#removeFinalizer(node, foreground);
+    // Those that nobody waits for go now, too (processTransitions).
+    await Promise.all(dependents.filter(({ isDeleting }) => !isDeleting).map((dependent) => this.#collect(dependent)));
   }
 
   async #orphanDependents(node: GraphNode): Promise<void> {
@@ -199,6 +230,13 @@ class GarbageCollector {
       if (!isNotFound(error)) throw error;
     }
   }
+}
+
+/** Whether the owner is where its reference says; the name of a kind is that in all of its versions. */
+function isAsTold(known: GraphNode, { apiVersion, kind, name }: OwnerReference, { namespace }: GraphNode): boolean {
+  const group = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
+  const isHere = known.namespace === undefined || known.namespace === namespace;
+  return isHere && known.name === name && known.type.kind === kind && known.type.group === group;
 }
 
 function ownedAlike(a: readonly OwnerReference[] = [], b: readonly OwnerReference[]): boolean {
