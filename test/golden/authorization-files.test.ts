@@ -134,6 +134,8 @@ test('a webhook is asked who may do what, and its answers are kept', async () =>
   });
   expect(hooks.asked).toHaveLength(2);
   expect(hooks.asked[0]?.headers.authorization).toBe('Bearer from-the-api-server');
+  const { text } = await world.api.send({ method: 'GET', path: '/metrics' });
+  expect(text).toContain('apiserver_authorization_webhook_evaluations_total{name="default",result="success"} 2\n');
   expect(hooks.asked[0]?.body).toEqual({
     kind: 'SubjectAccessReview',
     apiVersion: 'authorization.k8s.io/v1',

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { MetricRegistry } from '../../metrics/metric-registry.ts';
 import { TokenMetrics } from '../metrics/token-metrics.ts';
 import { CallError } from '../webhook/call-error.ts';
-import { WebhookTokens } from './webhook-tokens.ts';
+import { WebhookTokens, type WebhookTokensOptions } from './webhook-tokens.ts';
 
 test('answers of a webhook that are known, asked for and waited for are counted', async () => {
   const clock = new FakeClock();
@@ -12,11 +12,11 @@ test('answers of a webhook that are known, asked for and waited for are counted'
   const told = async () =>
     (await registry.text()).match(/^authentication_token_cache_(?!.*_bucket).*/gm)?.map((line) => line.slice(27));
   const pending: PromiseWithResolvers<Record<string, unknown>>[] = [];
-  const webhook = {
-    post: () => {
+  const webhook: WebhookTokensOptions['webhook'] = {
+    post: (_review, _signal, ask) => {
       const answer = Promise.withResolvers<Record<string, unknown>>();
       pending.push(answer);
-      return answer.promise;
+      return ask(() => answer.promise);
     },
   };
   const tokens = new WebhookTokens({

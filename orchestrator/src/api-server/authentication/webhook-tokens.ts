@@ -128,7 +128,7 @@ export class WebhookTokens implements TokenAuthenticator {
     const { webhook, clock } = this.#options;
     using end = deadline(clock, lookupMs);
     try {
-      return await webhook.post(review, end.signal);
+      return await webhook.post(review, end.signal, (once) => once());
     } catch (error) {
       throw end.signal.aborted ? new CallError('context deadline exceeded', { cause: error }) : error;
     }

@@ -116,7 +116,8 @@ export class Authorization {
     } = this.#options;
     if (!configFile) throw new RangeError("authorization-mode Webhook's authorization config file not passed");
     const settings = { configFile, version, timeoutMs: defaultTimeoutMs, authorizedTtlMs, unauthorizedTtlMs };
-    return { type, name, webhook: { ...settings, deniesOnError: false } };
+    // As metrics name it (DefaultWebhookName).
+    return { type, name: 'default', webhook: { ...settings, deniesOnError: false } };
   }
 
   /** But for webhooks they stay, whatever becomes of the file. */

@@ -17,7 +17,7 @@ import { selectorAttributes } from './selector-attributes.ts';
 
 /** Hears of what becomes of questions to a webhook. */
 export interface WebhookObserver {
-  /** `canceled` is none of ours: nobody takes a question back. */
+  /** Each time that it was; `canceled` is none of ours: nobody takes a question back. */
   asked(name: string, result: 'success' | 'timeout' | 'error', seconds: number): void;
   /** It was not answered, and others decide. */
   failedOpen(name: string, result: 'timeout' | 'error'): void;
@@ -121,23 +121,33 @@ export class WebhookAuthorizer implements Authorizer {
   }
 
   async #post(review: object): Promise<ReturnType<typeof readStatus>> {
-    const { webhook, name, observer, clock, deniesOnError, version } = this.#options;
+    const { webhook, name, observer, deniesOnError } = this.#options;
+    try {
+      return await webhook.post(review, never, (once) => this.#askOnce(once));
+    } catch (error) {
+      if (!deniesOnError) observer.failedOpen(name, resultOf(error as CallError));
+      throw error;
+    }
+  }
+
+  async #askOnce(once: () => Promise<unknown>): Promise<ReturnType<typeof readStatus>> {
+    const { name, observer, clock, version } = this.#options;
     const began = clock.monotonicMs();
     const asked = (result: Parameters<WebhookObserver['asked']>[1]) =>
       observer.asked(name, result, (clock.monotonicMs() - began) / 1000);
     try {
-      const answer = await webhook.post(review, never);
-      const status = readStatus(answer, { group: 'authorization.k8s.io', kind: 'SubjectAccessReview', version });
+      const status = readStatus(await once(), { group: 'authorization.k8s.io', kind: 'SubjectAccessReview', version });
       asked('success');
       return status;
     } catch (error) {
-      const { status, message } = error as CallError;
-      const result = status === 504 || / exceeded/.test(message) ? 'timeout' : 'error';
-      asked(result);
-      if (!deniesOnError) observer.failedOpen(name, result);
+      asked(resultOf(error as CallError));
       throw error;
     }
   }
+}
+
+function resultOf({ status, message }: CallError): 'timeout' | 'error' {
+  return status === 504 || / exceeded/.test(message) ? 'timeout' : 'error';
 }
 
 function undecided(error: string, denied: boolean): Decision {

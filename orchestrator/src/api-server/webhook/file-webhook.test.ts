@@ -12,7 +12,7 @@ function aWebhook(answer: (call: HttpsCall, asked: number) => HttpsAnswer) {
   const asked: HttpsCall[] = [];
   const call = async (one: HttpsCall) => answer(one, asked.push(one));
   const webhook = new FileWebhook(target, { caller: { call }, clock, timeoutMs: 3000 });
-  return { clock, asked, post: () => webhook.post({ a: 1 }, never) };
+  return { clock, asked, post: () => webhook.post({ a: 1 }, never, (once) => once()) };
 }
 
 const answered = (status: number, text: string, headers = {}): HttpsAnswer => ({

@@ -33,12 +33,12 @@ export class FileWebhook {
     this.#timeoutMs = timeoutMs;
   }
 
-  /** The answered value; asked again where the server was busy or its connection reset. @throws CallError */
-  async post(review: object, signal: AbortSignal): Promise<unknown> {
+  /** What `ask` makes of the answered value; asked again where the server was busy or its connection reset. @throws CallError */
+  async post<T>(review: object, signal: AbortSignal, ask: (once: () => Promise<unknown>) => Promise<T>): Promise<T> {
     const post = { target: this.#target, review, timeoutMs: this.#timeoutMs, isClientLimit: true } as const;
     for (let attempt = 1, delayMs = firstDelayMs; ; attempt++, delayMs *= delayFactor) {
       try {
-        return await postReview(this.#caller, post, signal);
+        return await ask(() => postReview(this.#caller, post, signal));
       } catch (error) {
         if (attempt === tries || !isTransient(error)) throw error;
         await this.#clock.sleep(delayMs, signal);
