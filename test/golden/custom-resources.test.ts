@@ -222,6 +222,20 @@ test('tables have the columns of the definition', async () => {
   await undefine();
 });
 
+test('a scale is written where there are no namespaces, too', async () => {
+  const subresources = { scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.availableReplicas' } };
+  const definition = fooDefinition({ version: { subresources } });
+  await define({ ...definition, spec: { ...(definition.spec as object), scope: 'Cluster' } });
+  const all = foos.replace('/namespaces/default', '');
+  await send('POST', all, foo({ name: 'a' }, { spec: { deploymentName: 'd', replicas: 1 } }));
+  for (const [contentType, body] of [
+    ['application/merge-patch+json', { spec: { replicas: 4 } }],
+    ['application/json-patch+json', [{ op: 'replace', path: '/spec/replicas', value: 4 }]],
+  ] as const)
+    expect(await send('PATCH', `${all}/a/scale`, body, { contentType })).toMatchObject({ status: 200, body: { kind: 'Scale', spec: { replicas: 4 } } });
+  await undefine();
+});
+
 test('a scale reads and writes the fields the definition names', async () => {
   const subresources = { status: {}, scale: { specReplicasPath: '.spec.replicas', statusReplicasPath: '.status.availableReplicas', labelSelectorPath: '.status.selector' } };
   const { versions } = fooDefinition().spec as { versions: { schema: { openAPIV3Schema: { properties: { status: { properties: object } } } } }[] };

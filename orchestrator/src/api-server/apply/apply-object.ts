@@ -35,6 +35,8 @@ export interface ApplyRequest {
   readonly now: number;
   /** Reads the merged object as its kind. @throws DecodeError; Unconvertible */
   readonly decode: (merged: Record<string, unknown>) => AnyObject;
+  /** Why upstream converts no such object: then nobody can be made the owner of what nobody owns. */
+  readonly unconvertible?: string;
 }
 
 /** Thrown where upstream's converter refuses what was merged, or, `isUnversioned`, what it read of it. */
@@ -51,15 +53,18 @@ const beforeApply = 'before-first-apply';
 
 /** The object after a server-side apply, with its managedFields (managedfields FieldManager.Apply). @throws ApiError */
 export function applyObject(request: ApplyRequest): AnyObject {
-  const { scope, live: stored, config, manager } = request;
-  checkConfig(config, scope);
+  const { scope, live: stored, config, manager, unconvertible } = request;
+  checkKind(config, scope);
   const live = withoutManaged(stored ?? scope.empty());
   let managed = storedManaged(stored?.metadata.managedFields);
   if (managed.managers.size === 0 && stored) {
+    if (unconvertible !== undefined)
+      throw unowned(`live object (/; ${gvkOf(scope)}) to proper version: ${unconvertible}`);
     // Whatever nobody is known to own is the update's that came before.
     const first = { scope, live: undefined, next: live, sent: undefined, manager: beforeApply, now: request.now };
     managed = ownedBefore(first, managed);
   }
+  checkConfig(config, scope);
   if (stored && scope.reconcile) checkLive(live, scope);
   const { object, entries } = applied(request, live, managed);
   const next = manager === 'kubectl' ? withLastApplied(object, config) : object;
@@ -73,23 +78,27 @@ function ownedBefore(first: TrackedUpdate, managed: Managed): Managed {
     return followUpdate(first, managed);
   } catch (error) {
     if (!(error instanceof TypedError)) throw error;
-    const { group, version, kind } = first.scope;
-    const what = `${printName(first.next)}; ${group}/${version}, Kind=${kind}`;
-    throw failed(
-      `failed to create manager for existing fields: failed to convert new object (${what}) to smd typed: ${error.message}`,
-    );
+    throw unowned(`new object (${printName(first.next)}; ${gvkOf(first.scope)}) to smd typed: ${error.message}`);
   }
 }
 
-function checkConfig(config: Record<string, unknown>, { group, version, kind, apiVersion, type }: FieldScope): void {
+function unowned(why: string): ApiError {
+  return failed(`failed to create manager for existing fields: failed to convert ${why}`);
+}
+
+function checkKind(config: Record<string, unknown>, { kind, apiVersion }: FieldScope): void {
   if (config['apiVersion'] !== apiVersion || config['kind'] !== kind)
     throw apiError('BadRequest', `invalid object type: ${printKind(config)}`);
+}
+
+function checkConfig(config: Record<string, unknown>, scope: FieldScope): void {
+  const { type } = scope;
   const metadata = config['metadata'] as { managedFields?: unknown } | undefined;
   if (areManagedFields(metadata?.managedFields)) throw apiError('BadRequest', 'metadata.managedFields must be nil');
   try {
     validateTyped({ value: config, type });
   } catch (error) {
-    throw untyped('patch', config, { group, version, kind }, error);
+    throw untyped('patch', config, scope, error);
   }
 }
 
@@ -105,10 +114,10 @@ function checkLive(live: AnyObject, scope: FieldScope): void {
 function untyped(
   which: 'patch' | 'live',
   object: Record<string, unknown>,
-  { group, version, kind }: Pick<FieldScope, 'group' | 'version' | 'kind'>,
+  scope: FieldScope,
   error: unknown,
 ): ApiError {
-  const what = `${printName(object)}; ${group}/${version}, Kind=${kind}`;
+  const what = `${printName(object)}; ${gvkOf(scope)}`;
   return failed(`failed to create typed ${which} object (${what}): ${(error as Error).message}`);
 }
 
@@ -123,6 +132,10 @@ function areManagedFields(value: unknown): boolean {
     if (error instanceof DecodeError) return false;
     throw error;
   }
+}
+
+function gvkOf({ group, version, kind }: FieldScope): string {
+  return `${group}/${version}, Kind=${kind}`;
 }
 
 /** A group, version and kind as Go prints them together. */
@@ -206,7 +219,7 @@ function decoded(
   } catch (error) {
     const isUnconvertible = error instanceof Unconvertible;
     if (!isUnconvertible && !(error instanceof DecodeError)) throw error;
-    const kind = `${scope.group}/${scope.version}, Kind=${scope.kind}`;
+    const kind = gvkOf(scope);
     const about = `${printName(config)}; ${kind}`;
     if (isUnconvertible && error.isUnversioned)
       throw failed(`failed to convert to unversioned (${about}): ${error.message}`);

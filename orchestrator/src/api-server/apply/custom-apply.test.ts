@@ -135,6 +135,21 @@ test('status and scale of a custom resource have managers of their own', async (
     },
   });
   expect(await applied(5)).toMatchObject({ spec: { replicas: 5 } });
+  // Nor can it make anyone the owner of what nobody owns.
+  const none = { metadata: { managedFields: [{}] } };
+  await server.client.raw({
+    method: 'PATCH',
+    path: path.replace(/\/scale.*/, ''),
+    contentType: 'application/merge-patch+json',
+    body: none,
+  });
+  await expect(applied(5)).rejects.toMatchObject({
+    status: {
+      code: 500,
+      message:
+        'failed to create manager for existing fields: failed to convert live object (/; autoscaling/v1, Kind=Scale) to proper version: request to convert CR to an invalid group/version: autoscaling/v1',
+    },
+  });
 });
 
 // The decoder of other bodies takes nulls away where there may be none; nothing decodes what was merged (apiextensions customresource_handler.go).

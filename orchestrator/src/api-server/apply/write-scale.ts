@@ -118,16 +118,18 @@ function ensurePlace(scale: AnyObject, { namespace, name }: ResourceRoute): void
   ensureName(scale, name);
 }
 
+/** Upstream takes what is merged there for a custom resource, of which autoscaling/v1 is no version. */
+const noCustomScale = 'request to convert CR to an invalid group/version: autoscaling/v1';
+
 async function appliedScale(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<AskedScale> {
   const sent = await sentConfig(request);
   const write = (live: AnyObject) => {
     const next = applySent(context, sent, {
       scope: scaleScope(),
       live,
+      ...(route.definition.custom && { unconvertible: noCustomScale }),
       decode: (merged) => {
-        // Upstream takes what is merged there for a custom resource, of which autoscaling/v1 is no version.
-        if (route.definition.custom)
-          throw new Unconvertible('request to convert CR to an invalid group/version: autoscaling/v1');
+        if (route.definition.custom) throw new Unconvertible(noCustomScale);
         return decodeObject(schemas.get(scaleKind.schema), merged, 'map').object as AnyObject;
       },
     });

@@ -83,7 +83,13 @@ function scaleOf(object: AnyObject, { specReplicas, statusReplicas, labelSelecto
   return {
     kind: 'Scale',
     apiVersion: 'autoscaling/v1',
-    metadata: { name, namespace, uid, resourceVersion, creationTimestamp } as AnyObject['metadata'],
+    metadata: {
+      name,
+      ...(namespace && { namespace }),
+      uid,
+      resourceVersion,
+      creationTimestamp,
+    } as AnyObject['metadata'],
     spec: replicas === 0 ? {} : { replicas },
     status: {
       replicas: Number(nestedNumber(object, statusReplicas).value ?? 0),
