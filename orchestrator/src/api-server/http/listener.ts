@@ -24,9 +24,9 @@ import { pauseReading } from './pause-reading.ts';
 import { readInTurns } from './read-in-turns.ts';
 import { readWhenResumed } from './read-when-resumed.ts';
 import { isRefused, noteAsked, onceAnswered, refuse, refuseUnread } from './refuse.ts';
-import { originForm } from './request-target.ts';
+import { connectForm, originForm } from './request-target.ts';
 import { soleResponse } from './sole-response.ts';
-import { unknownMethod } from './unknown-method.ts';
+import { unparsedRequest } from './unparsed-request.ts';
 import { wantedUpgrade } from './wanted-upgrade.ts';
 
 export type { Upgrade } from './handler-parts.ts';
@@ -197,6 +197,8 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
     if (request.url === '*' && request.method === 'OPTIONS') return void response.writeHead(200).end();
     void handler.request(request, response, wanted).catch(failed);
   };
+  /** Nobody reads what comes behind their last request. */
+  const last = new WeakSet<Duplex>();
   const beginAlone = (message: IncomingMessage) =>
     onceAnswered(message.socket, () =>
       begin(message as unknown as Http2ServerRequest, soleResponse(message, message.socket)),
@@ -206,11 +208,11 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
   server.on('checkContinue', (request, response) =>
     onceNext(request, response, () => begin(request, response, () => response.writeContinue())),
   );
-  // Over HTTP/2 Go's server passes over what else is expected.
+  // Over HTTP/2 Go's server passes over what else is expected, and everywhere over nothing.
   server.on('checkExpectation', (request, response) =>
     onceNext(request, response, () => {
-      if (request.stream) begin(request, response);
-      else response.writeHead(417).end();
+      if (request.stream || request.headers.expect === '') begin(request, response);
+      else response.writeHead(417, { connection: 'close', 'content-length': 0 }).end();
     }),
   );
   server.on('upgrade', (message: IncomingMessage, socket: Duplex, head: Buffer) => {
@@ -229,10 +231,11 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
     log.debug('a TLS handshake failed', { error });
   });
   server.on('clientError', (error, socket) => {
-    if (readWhenResumed(error, socket)) return;
-    const message = unknownMethod(error, socket);
-    if (message) beginAlone(message);
-    else refuseUnread(error, socket);
+    if (last.has(socket) || readWhenResumed(error, socket)) return;
+    const message = unparsedRequest(error, socket);
+    if (!message) return refuseUnread(error, socket);
+    last.add(socket);
+    beginAlone(message);
   });
   return handler;
 }
@@ -268,8 +271,8 @@ function endWhenIdle(session: ServerHttp2Session, clock: Clock): void {
 /** Why a request is none, as Go's server says it; undefined: it is one, and its target a path from here on. */
 function refusalOf(message: IncomingMessage): Refusal | undefined {
   if (isRefused(message.socket)) return badRequest;
-  const { url = '' } = message;
-  const form = originForm(url);
+  const { method, url = '' } = message;
+  const form = method === 'CONNECT' ? connectForm(url) : originForm(url);
   if (form !== undefined && form !== url) message.url = form;
   return form === undefined ? badRequest : malformedHead(message);
 }

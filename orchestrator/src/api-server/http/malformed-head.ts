@@ -24,7 +24,8 @@ export function malformedHead(message: IncomingMessage): Refusal | undefined {
   const { headers, httpVersionMajor, httpVersionMinor, rawHeaders } = message;
   const { 'transfer-encoding': coding } = headers;
   if (coding !== undefined && coding.toLowerCase() !== 'chunked') return unsupportedCoding;
-  if (httpVersionMajor < 1) return badRequest;
+  // Go's server passes over codings of HTTP/1.0; who passed it on may have read them (RFC 9112 §6.1).
+  if (httpVersionMajor < 1 || (coding !== undefined && httpVersionMinor === 0)) return badRequest;
   if (httpVersionMajor > 1) return unsupportedVersion;
   const hosts = rawHeaders.filter((_, i) => i % 2 === 1 && /^host$/i.test(rawHeaders[i - 1] as string));
   if (hosts.length > 1) return badRequest;

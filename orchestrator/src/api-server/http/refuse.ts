@@ -7,6 +7,10 @@ import { badRequest, type Refusal, unsupportedCoding, unsupportedVersion } from 
 /** How long what is left of a bad request may take to come. */
 const lingerMs = 1000;
 
+interface ParseError extends NodeJS.ErrnoException {
+  readonly rawPacket?: Buffer;
+}
+
 interface Exchange {
   readonly message: IncomingMessage;
   readonly response: ServerResponse;
@@ -36,15 +40,23 @@ const refusals: Readonly<Record<string, Refusal>> = {
   'Parse Error: Empty Transfer-Encoding': unsupportedCoding,
 };
 
+/** Whether a coding that is none is beside a length. */
+const otherCoding = /\ntransfer-encoding:(?![ \t]*chunked[ \t]*\r)/i;
+
+function refusalOf({ message, rawPacket }: ParseError): Refusal {
+  const isBeside = message.includes("can't be present with") && otherCoding.test(rawPacket?.toString('latin1') ?? '');
+  return isBeside ? unsupportedCoding : (refusals[message] ?? badRequest);
+}
+
 /** What Node's parser cannot read: as by Go's server, what was asked before is answered, then this is, and the connection ends. */
-export function refuseUnread(error: NodeJS.ErrnoException, socket: Duplex): void {
+export function refuseUnread(error: ParseError, socket: Duplex): void {
   const { code } = error;
   // Nobody reads what comes behind a last request.
   if (refused.has(socket) || code === 'HPE_CLOSED_CONNECTION') return;
   if (code === 'ECONNRESET' || code === 'ERR_HTTP_REQUEST_TIMEOUT') return void socket.destroy();
   const last = asked.get(socket);
   if (last && !last.message.complete) breakBody(last, error, socket as Socket);
-  else onceAnswered(socket, () => refuse(socket, refusals[error.message] ?? badRequest));
+  else onceAnswered(socket, () => refuse(socket, refusalOf(error)));
 }
 
 /** Calls `next` once all that its connection asked for before is answered. */

@@ -1,19 +1,25 @@
-/** `scheme://authority`, the authority as RFC 3986 has it. */
-const origin = /^[a-z][a-z\d+.-]*:\/\/(?:[^\s/?#[\]@]*@)?(?:\[[\d.:a-f]*\]|[^\s/?#[\]@:]*)(?::\d*)?(?=[/?]|$)/i;
+import { requestUriComplaint } from '../../cel/library/go-url.ts';
 
 /**
- * A request's target as path and query, also where a client sends a whole URL (RFC 9112 §3.2.2); undefined: it is none,
- * or has an escape that is none (Go's net/url ParseRequestURI).
+ * A request's target as path and query, also where a client sends a whole URL (RFC 9112 §3.2.2), whose path may be empty; undefined:
+ * it is none, or has an escape that is none (Go's net/url ParseRequestURI).
  */
 export function originForm(target: string): string | undefined {
   if (target.startsWith('/') && !target.includes('%')) return target;
-  const form = target.startsWith('/') || target === '*' ? target : withoutOrigin(target);
-  return form === undefined || /^[^?]*%(?![\da-f]{2})/i.test(form) ? undefined : form;
+  if (target.startsWith('/') || target === '*') return /^[^?]*%(?![\da-f]{2})/i.test(target) ? undefined : target;
+  return requestUriComplaint(target) === undefined ? withoutOrigin(target) : undefined;
 }
 
-function withoutOrigin(url: string): string | undefined {
-  const [said] = origin.exec(url) ?? [];
-  if (said === undefined) return undefined;
-  const rest = url.slice(said.length);
-  return rest.startsWith('/') ? rest : `/${rest}`;
+/** The same of a CONNECT, whose target is an authority unless it is a path (Go's http.readRequest). */
+export function connectForm(target: string): string | undefined {
+  return originForm(target.startsWith('/') ? target : `http://${target}`);
+}
+
+function withoutOrigin(url: string): string {
+  const rest = url.slice(url.indexOf(':') + 1);
+  const at = rest.indexOf('?');
+  const [path, query] = at < 0 ? [rest, ''] : [rest.slice(0, at), rest.slice(at)];
+  // What is behind such a scheme is no path.
+  if (!path.startsWith('/')) return query;
+  return path.replace(/^\/\/[^/]*/, '') + query;
 }
