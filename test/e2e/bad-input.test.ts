@@ -144,7 +144,7 @@ spec: { serviceName: x, selector: { matchLabels: { a: b } }, template: { metadat
 `);
   await eventOf(
     name,
-    `FailedCreate: create Pod ${name}-0 in StatefulSet ${name} failed error: Pod "${name}-0" is invalid`,
+    `FailedCreate: Create Pod ${name}-0 in StatefulSet ${name} failed error: Pod "${name}-0" is invalid`,
   );
   await berth.kubectl(['delete', 'statefulset', name]);
 });

@@ -88,7 +88,8 @@ export class StepExecutor {
   }
 
   async #createClaim(claim: PersistentVolumeClaim, ordinal: number): Promise<void> {
-    const what = `Claim ${claim.metadata.name} Pod ${this.#set.metadata.name}-${ordinal} in StatefulSet ${this.#set.metadata.name}`;
+    const [{ name: set }, { name }] = [this.#set.metadata, claim.metadata];
+    const pod = `Pod ${set}-${ordinal} in StatefulSet ${set}`;
     const owners = claimOwners(this.#set, claim, {});
     const metadata = owners ? { ...claim.metadata, ownerReferences: owners } : claim.metadata;
     try {
@@ -99,11 +100,11 @@ export class StepExecutor {
         this.#set,
         'Warning',
         'FailedCreate',
-        `Create ${what} failed error: ${messageOf(error)}`,
+        `Create Claim ${name} for ${pod} failed error: ${messageOf(error)}`,
       );
       throw error;
     }
-    this.#options.events.event(this.#set, 'Normal', 'SuccessfulCreate', `Create ${what} success`);
+    this.#options.events.event(this.#set, 'Normal', 'SuccessfulCreate', `Create Claim ${name} ${pod} success`);
   }
 
   /** Puts identity labels back; a pod whose volumes are wrong cannot be changed and is left as it is. */
@@ -154,7 +155,7 @@ export class StepExecutor {
         this.#set,
         'Warning',
         `Failed${verb}`,
-        `${verb.toLowerCase()} ${what} failed error: ${messageOf(error)}`,
+        `${verb} ${what} failed error: ${messageOf(error)}`,
       );
   }
 }
