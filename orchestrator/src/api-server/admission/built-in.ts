@@ -42,7 +42,7 @@ import { podSecurity } from './pod-security/pod-security.ts';
 import { securityConfigurationOf } from './pod-security/security-configuration.ts';
 import { podTopologyLabels } from './pod-topology-labels.ts';
 import { PolicyAdmission } from './policies/policy-admission.ts';
-import { priority } from './priority.ts';
+import { oneDefaultPriority, priority } from './priority.ts';
 import { runtimeClassChecks, runtimeClassDefaults } from './runtime-class.ts';
 import { serviceAccount } from './service-account.ts';
 import type { ServiceAllocation } from './service-allocation.ts';
@@ -157,7 +157,7 @@ function pluginTable(
       }),
     },
     PodNodeSelector: podNodeSelector(lookup, toldOf('PodNodeSelector')),
-    Priority: { mutate: priority(lookup) },
+    Priority: { mutate: priority(lookup), validate: oneDefaultPriority(lookup) },
     DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
     PodTolerationRestriction: podTolerationRestriction(lookup, toldOf('PodTolerationRestriction')),
     EventRateLimit: isOn('EventRateLimit', plugins)

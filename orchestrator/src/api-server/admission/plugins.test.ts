@@ -227,6 +227,10 @@ test('one class of priority is the default', async () => {
   const message =
     'priorityclasses.scheduling.k8s.io "second" is forbidden: PriorityClass first is already marked as default. Only one default can exist';
   await expect(make('second')).rejects.toMatchObject({ code: 'Forbidden', message });
+  // What is wrong with the class itself is told first.
+  await expect(make('second', { globalDefault: true, preemptionPolicy: 'Often' })).rejects.toMatchObject({
+    code: 'Invalid',
+  });
   const second = await make('second', {});
   await expect(s.client.update(resources.priorityclasses, { ...second, globalDefault: true })).rejects.toMatchObject({
     message,

@@ -6,7 +6,6 @@ import { refused } from './refused.ts';
 /** Resolves a pod's priority class to its number (admission Priority). */
 export function priority(lookup: AdmissionLookup): AdmissionPlugin {
   return async (request) => {
-    if (isResource(request, 'scheduling.k8s.io', 'priorityclasses')) return oneDefault(lookup, request);
     if (!isResource(request, '', 'pods') || request.subresource !== '') return;
     const spec = request.object.spec as Record<string, unknown>;
     if (request.operation === 'update') return keepPriority(spec, request.old?.['spec']);
@@ -41,14 +40,17 @@ function keepPriority(spec: Record<string, unknown>, before: Readonly<Record<str
     if (before[name] !== undefined && before[name] !== null) spec[name] ??= before[name];
 }
 
-/** A class is not made the default while another one is. */
-async function oneDefault(lookup: AdmissionLookup, request: AdmissionRequest): Promise<void> {
-  const { operation, object, name } = request;
-  if (operation === 'delete' || object['globalDefault'] !== true) return;
-  const other = await defaultClass(lookup);
-  if (!other || (operation === 'update' && other.metadata.name === name)) return;
-  const why = `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`;
-  throw refused(request, why);
+/** A class is not made the default while another one is (validatePriorityClass, after validation). */
+export function oneDefaultPriority(lookup: AdmissionLookup): AdmissionPlugin {
+  return async (request) => {
+    const { operation, object, name } = request;
+    if (!isResource(request, 'scheduling.k8s.io', 'priorityclasses')) return;
+    if (operation === 'delete' || object['globalDefault'] !== true) return;
+    const other = await defaultClass(lookup);
+    if (!other || (operation === 'update' && other.metadata.name === name)) return;
+    const why = `PriorityClass ${other.metadata.name} is already marked as default. Only one default can exist`;
+    throw refused(request, why);
+  };
 }
 
 /** Of several global defaults the lowest counts, as upstream decides. */
