@@ -62,7 +62,8 @@ function plain(text: string): unknown {
     .replace(/(Invalid value: \\")\{\\\\\\".*?[^\\](?=\\": )/g, '$1<object>')
     .replace(/(in record \(|current: )\d+/g, '$1<own>')
     .replace(/X509SHA256=[0-9a-f]{64}/g, 'X509SHA256=<own>')
-    .replace(/10\.96\.\d+\.\d+/g, '<address>')
+    .replace(/:3[0-2]\d{3}\/(?=TCP|UDP|SCTP)/g, ':<own>/')
+    .replace(/10\.(96|20[01])\.\d+\.\d+/g, '<address>')
     .replace(/fd00:10::[0-9a-f:]*/g, '<IPv6 address>')
     .replace(/\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(\.\d+)?( \+0000 UTC)?( m=\S+)?/g, '<time>');
   try {

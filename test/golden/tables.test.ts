@@ -65,6 +65,21 @@ for (const table of tables) {
   });
 }
 
+/** Objects as kube-apiserver had stored them, with what its controllers had written, and the cells of its rows but for ages. */
+interface RecordedRow {
+  readonly path: string;
+  readonly object: AnyObject;
+  readonly cells: Readonly<Record<string, unknown>>;
+}
+
+for (const { path, object, cells } of goldenFile<{ rows: readonly RecordedRow[] }>('rows.json').rows)
+  test(`${path}/${object.metadata.name}: the recorded row's cells`, () => {
+    const { definition } = targetOf(path);
+    const values = row(definition, object);
+    const named = definition.columns.map(({ name }, index) => [name, values[index]] as const);
+    expect(Object.fromEntries(named.filter(([name]) => name in cells))).toEqual(cells);
+  });
+
 test('every cell of every kind can show what defaults alone make', () => {
   for (const { request, status } of goldenFile<{ cases: readonly GoldenCase[] }>('defaults.json').cases) {
     const target = targetOf(request.path);

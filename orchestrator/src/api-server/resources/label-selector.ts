@@ -1,5 +1,5 @@
 import { ownMember } from '@berth/kit';
-import type { LabelSelector, LabelSelectorRequirement } from '@berth/kube';
+import { compareText, type LabelSelector, type LabelSelectorRequirement } from '@berth/kube';
 import type { FieldError } from '../resource-definition.ts';
 import { semanticEqual } from './equality.ts';
 import { child, forbidden, inOrder, invalid, required } from './field.ts';
@@ -106,4 +106,16 @@ export function formatSelector(selector: LabelSelector | undefined): string {
   });
   const texts = [...equal, ...others].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)).map(([, text]) => text);
   return texts.length === 0 ? '<none>' : texts.join(',');
+}
+
+/** As Go prints a selector (apimachinery generated LabelSelector.String). */
+export function goSelectorText({ matchLabels = {}, matchExpressions = [] }: LabelSelector = {}): string {
+  const labels = Object.entries(matchLabels)
+    .toSorted(([a], [b]) => compareText(a, b))
+    .map(([key, value]) => `${key}: ${value},`);
+  const expressions = matchExpressions.map(
+    ({ key, operator, values = [] }) =>
+      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
+  );
+  return `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
 }

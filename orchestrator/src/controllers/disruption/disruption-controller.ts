@@ -1,6 +1,5 @@
 import { messageOf } from '@berth/kit';
 import {
-  compareText,
   type Informer,
   isConflict,
   isNotFound,
@@ -11,6 +10,7 @@ import {
   Selector,
   splitKey,
 } from '@berth/kube';
+import { goSelectorText } from '../../api-server/resources/label-selector.ts';
 import type { BudgetStatus } from '../../disruption-allowed.ts';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
 import { failedStatus, reckon } from './budget-status.ts';
@@ -143,17 +143,5 @@ function tellSeveral({ recorder }: ControllerDeps, pod: Pod, chosen: string): vo
 }
 
 function unmanaged(selector: LabelSelector | undefined): string {
-  return `Pods selected by this PodDisruptionBudget (selector: ${goText(selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
-}
-
-/** As Go prints a selector (apimachinery generated LabelSelector.String). */
-function goText({ matchLabels = {}, matchExpressions = [] }: LabelSelector = {}): string {
-  const labels = Object.entries(matchLabels)
-    .toSorted(([a], [b]) => compareText(a, b))
-    .map(([key, value]) => `${key}: ${value},`);
-  const expressions = matchExpressions.map(
-    ({ key, operator, values = [] }) =>
-      `LabelSelectorRequirement{Key:${key},Operator:${operator},Values:[${values.join(' ')}],},`,
-  );
-  return `&LabelSelector{MatchLabels:map[string]string{${labels.join('')}},MatchExpressions:[]LabelSelectorRequirement{${expressions.join('')}},}`;
+  return `Pods selected by this PodDisruptionBudget (selector: ${goSelectorText(selector)}) were found to be unmanaged. As a result, the status of the PDB cannot be calculated correctly, which may result in undefined behavior. To account for these pods please set ".spec.minAvailable" field of the PDB to an integer value.`;
 }

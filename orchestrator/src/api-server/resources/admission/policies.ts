@@ -11,7 +11,7 @@ import { compilingCost } from '../../decoding/costs.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, forbidden, invalid, notSupported, required } from '../field.ts';
-import { formatSelector, validateLabelSelector } from '../label-selector.ts';
+import { goSelectorText, validateLabelSelector } from '../label-selector.ts';
 import { dns1035Label, dns1123Subdomain, pathSegment } from '../names.ts';
 import { validateConditions } from '../resource/taints.ts';
 import type { KindRules } from '../rules.ts';
@@ -189,7 +189,7 @@ function bindingRules(validating: boolean): KindRules {
 
 function paramRef(ref: ParamRef | undefined): string {
   if (ref?.name) return `${ref.namespace || '*'}/${ref.name}`;
-  return ref?.selector ? formatSelector(ref.selector) : '<unset>';
+  return ref?.selector ? goSelectorText(ref.selector) : '<unset>';
 }
 
 function refErrors({ name, selector, parameterNotFoundAction: action }: ParamRef): FieldError[] {
