@@ -96,6 +96,13 @@ test('adding and subtracting cancel out, and comparing is an order', () => {
   );
 });
 
+/** Upstream reads every exponent, and is busy with 1e99999999999 until the request's time is over. */
+test('exponents beyond 4,096 are refused, as a short text could ask for a number of gigabytes', () => {
+  for (const text of ['1e4096', '1e-4096', '9E4096']) expect(() => Quantity.parse(text)).not.toThrow();
+  for (const text of ['1e4097', '1e-4097', '0e5000', '1e99999999999', '1E-99999999999'])
+    expect(() => Quantity.parse(text), text).toThrow("unable to parse quantity's suffix");
+});
+
 test('any text parses or is refused with words of its own', () => {
   fc.assert(
     fc.property(fc.stringMatching(/^[0-9.+\-eEinumkKMGTPi x]{0,8}$/), (text) => {
