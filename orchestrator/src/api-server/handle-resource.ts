@@ -1,4 +1,3 @@
-import { apiError } from '@berth/kube';
 import { notAllowed, type ResourceRoute } from './route.ts';
 import type { ServerContext } from './server-context.ts';
 import type { Answer, ServerRequest } from './server-request.ts';
@@ -28,9 +27,5 @@ const verbs: Readonly<Record<string, Handler>> = {
 export function handleResource(context: ServerContext, route: ResourceRoute, request: ServerRequest): Promise<Answer> {
   const handler = verbs[route.verb];
   if (!handler) throw notAllowed();
-  if (route.definition.namespaced && route.namespace === '' && route.verb === 'deletecollection')
-    throw apiError('MethodNotAllowed', 'the server does not allow this method on the requested resource', {
-      details: {},
-    });
   return handler(context, route, request);
 }

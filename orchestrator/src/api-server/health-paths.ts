@@ -1,4 +1,5 @@
 import { messageOf } from '@berth/kit';
+import { decodedPath } from './request-info.ts';
 import type { PathHandler } from './request-pipeline.ts';
 import { type Answer, plainError, type ServerRequest, unsniffed } from './server-request.ts';
 
@@ -26,7 +27,7 @@ export function healthPaths(checks: readonly HealthCheck[], observe?: ObserveChe
   return (segments, { query, path = '' }) => {
     const [root = '', ...rest] = segments;
     // These are paths letter by letter.
-    if (!roots.includes(root) || path.endsWith('/')) return undefined;
+    if (!roots.includes(root) || decodedPath(path).endsWith('/')) return undefined;
     const own = checks.filter(({ only }) => only === undefined || only === root);
     if (rest.length === 0) return wholeAnswer({ root, checks: own, observe }, query);
     const one = own.find(({ name }) => name === rest.join('/'));

@@ -58,7 +58,10 @@ interface ResourcePath {
   readonly rest: readonly string[];
 }
 
-type Target = Pick<ResourceRoute, 'definition' | 'namespace' | 'name' | 'subresource'>;
+interface Target extends Pick<ResourceRoute, 'definition' | 'namespace' | 'name' | 'subresource'> {
+  /** The path has a place for it, which may be empty. */
+  readonly inNamespace: boolean;
+}
 
 /** Undefined: nobody's, as are names that no custom resource has. Without a method it asks for a watch. @throws ApiError NotFound, MethodNotAllowed */
 function targetOf(path: ResourcePath, method?: string): Target | undefined {
@@ -76,7 +79,7 @@ function targetOf(path: ResourcePath, method?: string): Target | undefined {
   // What is below a custom object's subresource is not looked at.
   if (subresourceName !== undefined && !definition.custom)
     if (!subresource || (more.length > 0 && subresource.name !== 'proxy')) throw notFoundPath();
-  return { definition, namespace, name, subresource };
+  return { definition, namespace, name, subresource, inNamespace };
 }
 
 function noTarget(path: ResourcePath, definition: ResourceDefinition | undefined): undefined {
@@ -91,7 +94,10 @@ function noTarget(path: ResourcePath, definition: ResourceDefinition | undefined
 }
 
 /** Of all namespaces custom objects are listed and watched, and nothing else is served (apiextensions' crdHandler). */
-function isNobodys({ definition, namespace, name }: Omit<Target, 'subresource'>, method: string): boolean {
+function isNobodys(
+  { definition, namespace, name }: Pick<Target, 'definition' | 'namespace' | 'name'>,
+  method: string,
+): boolean {
   if (!definition.custom || !definition.namespaced || namespace !== '') return false;
   return name !== '' || (method !== 'GET' && method !== 'HEAD');
 }
@@ -103,14 +109,15 @@ function isNobodys({ definition, namespace, name }: Omit<Target, 'subresource'>,
 function watchRoute(path: ResourcePath, method: string): ResourceRoute | undefined {
   const target = targetOf(path);
   if (!target) return undefined;
-  const { definition, subresource } = target;
+  const { definition, namespace, name, subresource } = target;
   if (subresource && definition.custom) throw notSupported(definition, 'watch');
   if (subresource || !definition.verbs.includes('watch')) throw notFoundPath();
   if (method !== 'GET' && !definition.custom) throw notAllowed();
-  return { type: 'resource', ...target, verb: 'watch', watchPath: true };
+  return { type: 'resource', definition, verb: 'watch', namespace, name, subresource, watchPath: true };
 }
 
-function verbOf({ definition, namespace, name, subresource }: Target, method: string, query: URLSearchParams): string {
+function verbOf(target: Target, method: string, query: URLSearchParams): string {
+  const { definition, name, subresource, inNamespace } = target;
   // What is built in has routes for GET alone; custom objects are found by what HEAD means, and proxies pass it on.
   const answersHead = definition.custom !== undefined || subresource?.name === 'proxy';
   const isPassedOn = method === 'OPTIONS' && subresource?.name === 'proxy';
@@ -122,11 +129,10 @@ function verbOf({ definition, namespace, name, subresource }: Target, method: st
   if (verb === undefined || !known.includes(verb)) {
     if (custom) throw notSupported(definition, verb ?? '');
     // What is not listed has no path for all namespaces.
-    if (definition.namespaced && namespace === '' && !definition.verbs.includes('list')) throw notFoundPath();
+    if (definition.namespaced && !inNamespace && !definition.verbs.includes('list')) throw notFoundPath();
     throw hasObjects(definition) || name === '' ? notAllowed() : notFoundPath();
   }
-  // Upstream deletes those of all namespaces where a path names none between its slashes.
-  if (definition.namespaced && namespace === '' && name === '' && verb !== 'list')
+  if (definition.namespaced && !inNamespace && name === '' && verb !== 'list')
     throw definition.verbs.includes('list') ? notAllowed() : notFoundPath();
   const watch = verb === 'list' ? query.get('watch')?.toLowerCase() : undefined;
   if (watch === undefined || watch === 'false' || watch === '0') return verb;
@@ -138,11 +144,25 @@ function hasObjects({ verbs }: ResourceDefinition): boolean {
   return verbs.some((verb) => verb !== 'create');
 }
 
+/** What is wrong with a name that is no part of a path (apimachinery path.IsValidPathSegmentName). */
+export function unlikeSegment(name: string): string | undefined {
+  if (name === '.' || name === '..') return `may not be '${name}'`;
+  return name.includes('%') ? "may not contain '%'" : undefined;
+}
+
+/** Where upstream keeps what is not kept by its own name. */
+const ownPrefixes: Readonly<Record<string, string>> = {
+  endpoints: 'services/endpoints',
+  ingresses: 'ingress',
+  replicationcontrollers: 'controllers',
+  services: 'services/specs',
+};
+
 /** What is created below an object says itself whom it is of, and that is compared first. */
 const inBody: ReadonlySet<string> = new Set(['binding', 'eviction']);
 
 /**
- * That it can be an object's name (apimachinery path.IsValidPathSegmentName) and namespace. Custom objects are found by
+ * That it can be an object's name and namespace. Custom objects are found by
  * what a request means, also where it does not say which.
  * @throws ApiError BadRequest; Unknown, as upstream's store has it.
  */
@@ -150,12 +170,12 @@ export function ensureNamed({ definition, namespace, name, verb, subresource }: 
   if (name === '' && (verb === 'update' || verb === 'patch' || subresource))
     throw apiError('BadRequest', 'name must be provided');
   if (verb === 'create' && (!subresource || inBody.has(subresource.name))) return;
-  const wrong = name === '.' || name === '..' ? `be '${name}'` : name.includes('%') ? "contain '%'" : undefined;
-  if (wrong) throw apiError('BadRequest', `Name parameter invalid: ${JSON.stringify(name)}: may not ${wrong}`);
-  if (definition.namespaced && namespace === '' && name !== '' && !definition.custom)
-    throw apiError('BadRequest', 'Namespace parameter required.');
+  const wrong = unlikeSegment(name);
+  if (wrong) throw apiError('BadRequest', `Name parameter invalid: ${JSON.stringify(name)}: ${wrong}`);
+  if (definition.namespaced && namespace === '' && name !== '' && !definition.custom) throw namespaceRequired();
   if (namespace !== '.' && namespace !== '..') return;
-  const key = `/${definition.plural}/${namespace}${name === '' ? '' : `/${name}`}`;
+  const { custom, group, plural } = definition;
+  const key = `/${custom ? `${group}/${plural}` : (ownPrefixes[plural] ?? plural)}/${namespace}${name === '' ? '' : `/${name}`}`;
   throw apiError('Unknown', `invalid key: ${JSON.stringify(key)}`, { code: 500 });
 }
 
@@ -177,6 +197,10 @@ function segmentsOf(path: string): string[] {
 
 export function notFoundPath() {
   return apiError('NotFound', 'the server could not find the requested resource', { details: {} });
+}
+
+export function namespaceRequired() {
+  return apiError('BadRequest', 'Namespace parameter required.');
 }
 
 export function notAllowed() {

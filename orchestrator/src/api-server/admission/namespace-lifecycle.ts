@@ -1,5 +1,6 @@
 import { apiError } from '@berth/kube';
 import { forbidden } from '../resource-errors.ts';
+import { unlikeSegment } from '../route.ts';
 import type { AdmissionPlugin } from './admission.ts';
 import type { AdmissionLookup } from './lookup.ts';
 
@@ -13,7 +14,9 @@ export function namespaceLifecycle(lookup: AdmissionLookup): AdmissionPlugin {
         throw forbidden(definition, name, 'this namespace may not be deleted');
       return;
     }
-    if (operation !== 'create' || !definition.namespaced || !definition.stored) return;
+    if (operation !== 'create' || !definition.namespaced || !definition.stored || namespace === '') return;
+    const wrong = unlikeSegment(namespace);
+    if (wrong) throw unasked(`invalid resource name ${JSON.stringify(namespace)}: [${wrong}]`);
     const found = await lookup.namespace(namespace);
     if (!found.metadata.deletionTimestamp) return;
     const why = `unable to create new content in namespace ${namespace} because it is being terminated`;
@@ -27,4 +30,9 @@ export function namespaceLifecycle(lookup: AdmissionLookup): AdmissionPlugin {
     ];
     throw apiError('Forbidden', message ?? '', { details: { ...details, causes } });
   };
+}
+
+/** A name that client-go asks nobody for. */
+function unasked(why: string) {
+  return apiError('InternalError', `Internal error occurred: ${why}`, { details: { causes: [{ message: why }] } });
 }

@@ -1,5 +1,6 @@
 import { checkProduced } from '../representation/check-accept.ts';
 import { aggregatedFormOf, mediaTypes } from '../representation/negotiate.ts';
+import { decodedPath } from '../request-info.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
 import { notAllowed } from '../route.ts';
@@ -17,11 +18,13 @@ export function discoveryPaths(registry: ResourceRegistry, serverAddress: () => 
     if (root === 'apis' && rest.length === 0 && request.path.length > '/apis/'.length) return undefined;
     const value = discovered(registry, root, rest, serverAddress);
     if (!value) return undefined;
-    const { accept, method } = request;
+    const { accept, method, path } = request;
     const [group = '', version] = root === 'api' ? ['', rest[0]] : rest;
     // The others are no routes with a method and types of their own, but handlers that negotiate.
     const routed = root === 'api' || (version !== undefined && registry.isBuiltIn(group, version));
-    if (method !== 'GET' && routed) throw notAllowed();
+    // A group's is two paths letter by letter; another slash leads to the routes.
+    const isRest = rest.length === 1 && decodedPath(path).endsWith('//');
+    if (method !== 'GET' && (routed || isRest)) throw notAllowed();
     if (routed) checkProduced(accept, mediaTypes);
     const form = rest.length === 0 ? aggregatedFormOf(accept, aggregatedVersions) : undefined;
     if (form)

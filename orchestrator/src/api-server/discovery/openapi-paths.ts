@@ -1,5 +1,6 @@
 import type { GroupVersionKind } from '@berth/kube';
 import { schemaFormOf } from '../representation/negotiate.ts';
+import { decodedPath } from '../request-info.ts';
 import type { PathHandler } from '../request-pipeline.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRegistry } from '../resource-registry.ts';
@@ -57,7 +58,7 @@ export function openApiPaths(registry: ResourceRegistry): PathHandler {
   return async ([first, second, ...rest], request) => {
     if (first !== 'openapi' || second !== 'v3') return undefined;
     facts ??= (await import('./schema-facts.ts')).schemaFacts;
-    if (request.path.endsWith('/')) return nothing(404);
+    if (decodedPath(request.path).endsWith('/')) return nothing(404);
     if (rest.length === 0) return index(registry, documentOf);
     const path = rest.join('/');
     const document = await documentOf(path);

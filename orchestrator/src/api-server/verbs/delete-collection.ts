@@ -5,7 +5,7 @@ import { deletingCost } from '../decoding/costs.ts';
 import { turns } from '../decoding/turns.ts';
 import { deleteOptionsObject, deleteOptionsOf } from '../delete-options.ts';
 import { listOptionsOf } from '../list-options.ts';
-import type { ResourceRoute } from '../route.ts';
+import { namespaceRequired, type ResourceRoute } from '../route.ts';
 import { selectionOf } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest } from '../server-request.ts';
@@ -26,6 +26,8 @@ export async function deleteCollection(
   selectionOf(definition, listOptionsOf(request.query, 'list'));
   const options = await deleteOptionsOf(request, context.bodies);
   const list = await listObjects(context, route, request);
+  // Where a path names none between its slashes all are listed, and none is found.
+  if (definition.namespaced && route.namespace === '' && list.items.length > 0) throw namespaceRequired();
   if (context.aside && (await someHeavy(list.items, definition, request.signal))) throw heavyWork;
   const { user, warn } = request;
   const asked = askedOf(request, () => deleteOptionsObject(options));
