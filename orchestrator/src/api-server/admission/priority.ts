@@ -1,5 +1,5 @@
 import type { AnyObject } from '../resource-definition.ts';
-import { type AdmissionPlugin, type AdmissionRequest, isResource } from './admission.ts';
+import { type AdmissionPlugin, isResource } from './admission.ts';
 import type { AdmissionLookup } from './lookup.ts';
 import { refused } from './refused.ts';
 
