@@ -108,7 +108,7 @@ export { maxDepth, parseExact, parseJson, parseJsonStrict } from './parse-json.t
 export { applyMergePatch } from './patch/json-merge-patch.ts';
 export { applyJsonPatch, jsonPatchSteps } from './patch/json-patch.ts';
 export { goValue } from './patch/patch-error.ts';
-export { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
+export { applyStrategicMergePatch, leftOfStrategicMerge } from './patch/strategic-merge-patch.ts';
 export type { ProtobufWriter } from './protobuf-writer.ts';
 export { Quantity } from './quantity.ts';
 export { QuantityError, type QuantityFormat } from './quantity-text.ts';

@@ -18,6 +18,32 @@ export function applyStrategicMergePatch(object: unknown, patch: unknown, schema
   return mergeMap(object, patch, schema);
 }
 
+/**
+ * What upstream's merge leaves of a patch, which it uses up and then shows: no lists that have an order, and none of these;
+ * where something is new, no nulls (strategicpatch mergeMap).
+ */
+export function leftOfStrategicMerge(object: JsonMap, patch: JsonMap, schema: ObjectSchema): JsonMap {
+  return leftOf(object, patch, schema);
+}
+
+function leftOf(original: JsonMap, patch: JsonMap, place: Place): JsonMap {
+  if (patch['$patch'] !== undefined) return patch['$patch'] === 'replace' ? without(patch, '$patch') : patch;
+  const ordered = Object.keys(patch).filter((name) => name.startsWith(orderPrefix));
+  const left = without(patch, '$retainKeys', ...ordered, ...ordered.map((name) => listNamed(name, orderPrefix)));
+  for (const [name, value] of Object.entries(left)) {
+    const before = Object.hasOwn(original, name) ? original[name] : undefined;
+    if (isRecord(before) && isRecord(value)) {
+      const field = fieldAt(place, name);
+      if (!field?.patchStrategies.includes('replace'))
+        setOwn(left, name, leftOf(before, value, field?.struct ?? field));
+    } else if (!Array.isArray(before) || !Array.isArray(value)) {
+      const plain = withoutNulls(value);
+      setOwn(left, name, isRecord(plain) ? (withoutDirectives(plain) ?? plain) : plain);
+    }
+  }
+  return left;
+}
+
 function mergeMap(original: JsonMap, patch: JsonMap, place: Place): JsonMap {
   const directive = patch['$patch'];
   if (directive === 'replace') return without(patch, '$patch');
@@ -99,10 +125,11 @@ function mergeOrderedLists(result: Record<string, unknown>, patch: JsonMap, plac
   const settled = new Set<string>();
   for (const [directive, order] of Object.entries(patch)) {
     if (!directive.startsWith(orderPrefix)) continue;
+    const patchOrder = listOf(order);
     const name = listNamed(directive, orderPrefix);
     const [before, value] = [result[name], patch[name]];
-    const lists = [order, before, value].map((each) => (each === undefined ? [] : listOf(each)));
-    const [patchOrder, liveOrder, items] = lists as [unknown[], unknown[], unknown[]];
+    const lists = [before, value].map((each) => (each === undefined ? [] : listOf(each)));
+    const [liveOrder, items] = lists as [unknown[], unknown[]];
     if (before === undefined && value === undefined) continue;
     const field = fieldAt(place, name);
     const mergeKey = field?.mergeKey;

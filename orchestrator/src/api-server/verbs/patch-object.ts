@@ -1,4 +1,4 @@
-import { ApiError, maxDepth, nestsDeeper } from '@berth/kube';
+import { ApiError, leftOfStrategicMerge, maxDepth, nestsDeeper, schemas } from '@berth/kube';
 import { managerOf } from '../apply/manager-name.ts';
 import { applyPatch } from '../apply-patch.ts';
 import { heavyWork } from '../aside/heavy-work.ts';
@@ -33,7 +33,7 @@ export async function patchObject(
     const patch = ensurePatch(sent);
     const patching = {
       expected: expectedKind(definition),
-      patch,
+      patch: isShown ? leftOf(patch, current, definition.schema) : patch,
       validation: options.fieldValidation,
       warn: request.warn,
     };
@@ -58,6 +58,13 @@ export async function patchObject(
     return changed(true);
   });
   return { type: 'object', status: 200, object, definition };
+}
+
+/** As it is shown. */
+function leftOf(sent: ParsedPatch, current: AnyObject, schema: string): ParsedPatch {
+  const known = schemas.find(schema);
+  if (sent.type !== 'strategic' || !known) return sent;
+  return { ...sent, patch: leftOfStrategicMerge(current, sent.patch, known) };
 }
 
 /** Copies of copies make much of little. */
