@@ -273,6 +273,11 @@ test.each([
   ['the end of nothing', [12], 'proto: ConfigMap: wiretype end group for non-group'],
   ['an unknown field of no type', [0x7e], 'proto: illegal wireType 6'],
   ['a length below zero', [10, ...varint(-1)], 'proto: negative length found during unmarshaling'],
+  [
+    'a length that ends beyond all numbers',
+    [10, ...Array<number>(8).fill(255), 127],
+    'proto: negative length found during unmarshaling',
+  ],
   ['a length without end', [10, ...Array<number>(10).fill(255)], 'proto: integer overflow'],
   ['a name that is a number', [10, 2, 8, 1], 'proto: wrong wireType = 0 for field Name'],
   ['a uid that is a number', [10, 2, 40, 1], 'proto: wrong wireType = 0 for field UID'],
@@ -282,6 +287,27 @@ test.each([
   const sent = message([1, [[1, 'v1'] as const, [2, 'ConfigMap'] as const]], [2, Uint8Array.from(raw)]);
   const reading = decodeProtobuf(Uint8Array.from([0x6b, 0x38, 0x73, 0, ...sent]));
   await expect(reading).rejects.toMatchObject({ message: why, kind: 'ConfigMap', apiVersion: 'v1' });
+});
+
+test('a message that is given again is read into what is there, and a version that is none says nothing', async () => {
+  const sent = message(
+    [1, [[1, 'a/b/c'] as const, [2, 'ConfigMap'] as const]],
+    [
+      2,
+      message(
+        [1, [[1, 'n'] as const, [11, [[1, 'k'] as const, [2, 'v'] as const]] as const]],
+        [1, [[1, 'm'] as const, [3, 's'] as const]],
+      ),
+    ],
+  );
+  const { object } = await decodeProtobuf(Uint8Array.from([0x6b, 0x38, 0x73, 0, ...sent]), {
+    usual: { apiVersion: 'v1', kind: 'ConfigMap' },
+  });
+  expect(object).toEqual({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name: 'm', labels: { k: 'v' }, namespace: 's' },
+  });
 });
 
 test('groups nobody knows are passed over, and who does not say what it is, is what is expected', async () => {

@@ -1,5 +1,6 @@
 import { DecodeError } from './go-json.ts';
 import { goQuote } from './go-quote.ts';
+import { groupVersionProblem } from './group-version.ts';
 import { messageName, openEnvelope, type ProtobufEnvelope } from './protobuf-envelope.ts';
 
 export interface ProtobufBody {
@@ -22,7 +23,9 @@ export async function decodeProtobuf(
   { usual, mostFields = Number.POSITIVE_INFINITY }: { readonly usual?: UsualKind; readonly mostFields?: number } = {},
 ): Promise<ProtobufBody> {
   const { raw, ...told } = openEnvelope(body);
-  const apiVersion = told.apiVersion || (usual?.apiVersion ?? '');
+  // One that is none says nothing (schema.FromAPIVersionAndKind).
+  const isVersion = groupVersionProblem(told.apiVersion) === undefined;
+  const apiVersion = (isVersion && told.apiVersion) || (usual?.apiVersion ?? '');
   const kind = told.kind || (usual?.kind ?? '');
   try {
     return {

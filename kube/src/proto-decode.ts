@@ -1,6 +1,6 @@
 import { decodeObject } from './decode.ts';
 import { DecodeError } from './go-json.ts';
-import { setOwn } from './json-value.ts';
+import { isRecord, setOwn } from './json-value.ts';
 import { parseExact } from './parse-json.ts';
 import { goFieldName } from './proto-go-name.ts';
 import { definitionOf, messageIndex, messageOf, type ProtoField, protoMessage } from './proto-table.ts';
@@ -64,6 +64,11 @@ function readField({ name, many, code }: ProtoField, wire: number, { reader, tar
       const packed = within(reader);
       for (; !packed.atEnd; packed.spend()) list.push(packed.integer());
     } else list.push(readValue(code, reader, depth) ?? null);
+  } else if (code.startsWith('@')) {
+    // One that is given again is read into what is there.
+    const message = isRecord(target[name]) ? target[name] : {};
+    readMessage(messageOf(code), within(reader), message, depth + 1);
+    target[name] = message;
   } else {
     const value = readValue(code, reader, depth);
     if (value !== undefined) target[name] = value;

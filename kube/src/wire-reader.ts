@@ -110,8 +110,10 @@ export class WireReader {
   #length(): number {
     const length = this.#unsigned();
     if (typeof length === 'number') return length;
+    // What ends beyond 64 bits does, too.
+    const end = BigInt.asIntN(64, BigInt.asIntN(64, length) + BigInt(this.#at));
     const signed = BigInt.asIntN(64, length);
-    if (signed < 0n) throw new DecodeError('proto: negative length found during unmarshaling');
+    if (signed < 0n || end < 0n) throw new DecodeError('proto: negative length found during unmarshaling');
     return Number(signed);
   }
 
