@@ -204,6 +204,14 @@ test.each<[string, RegExp]>([
   expect(behind.slice(behind.indexOf('HTTP/1.1', 1))).toMatch(answer);
 });
 
+test('a CONNECT over HTTP/2 is a request for no path, as by Go’s server, and its connection goes on', async () => {
+  const session = connectHttp2(`https://127.0.0.1:${server.port}`, { ca: server.authority.cert, ...client });
+  const asked = session.request({ ':method': 'CONNECT', ':authority': 'x:443' });
+  expect((await once(asked, 'response'))[0]).toMatchObject({ ':status': 404, 'content-type': 'text/plain; charset=utf-8' });
+  expect((await once(session.request({ ':path': '/livez' }), 'response'))[0]).toMatchObject({ ':status': 200 });
+  session.destroy();
+});
+
 test('a request whose line Node does not read has no body that anybody would, and nothing behind it counts', async () => {
   const smuggled = `POST ${configmaps} HTTP/1.1\r\nHost: x\r\nContent-Type: ${json}\r\nContent-Length: ${body('smuggled').length}\r\n\r\n${body('smuggled')}`;
   for (const length of ['Content-Length: 2', 'Transfer-Encoding: chunked'])

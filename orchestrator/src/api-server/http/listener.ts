@@ -221,7 +221,10 @@ function serve(server: Http2SecureServer, parts: HandlerParts): HttpHandler {
     void handler.upgrade(message, socket, head).catch(failed);
   });
   // A method like others, as with Go's server.
-  server.on('connect', beginAlone);
+  server.on('connect', (request: IncomingMessage | Http2ServerRequest, response: Http2ServerResponse) => {
+    if ('stream' in request) begin(request, response);
+    else beginAlone(request);
+  });
   server.on('session', (session) => endWhenIdle(session, parts.clock));
   server.on('session', (session) => outliveStreamErrors(session, parts.clock));
   server.on('session', pauseReading);
@@ -273,7 +276,7 @@ function refusalOf(message: IncomingMessage): Refusal | undefined {
   if (isRefused(message.socket)) return badRequest;
   const { method, url = '' } = message;
   const form = method === 'CONNECT' ? connectForm(url) : originForm(url);
-  if (form !== undefined && form !== url) message.url = form;
+  if (form !== undefined && form !== message.url) message.url = form;
   return form === undefined ? badRequest : malformedHead(message);
 }
 
