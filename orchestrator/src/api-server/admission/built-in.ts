@@ -152,7 +152,7 @@ function pluginTable(
     PodSecurity: {
       validate: podSecurity(lookup, {
         clock: context.clock,
-        configuration: securityConfigurationOf(toldOf('PodSecurity')),
+        configuration: securityConfigurationOf(told.get('PodSecurity')),
         metrics: podMetrics,
       }),
     },
@@ -161,7 +161,7 @@ function pluginTable(
     DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
     PodTolerationRestriction: podTolerationRestriction(lookup, toldOf('PodTolerationRestriction')),
     EventRateLimit: isOn('EventRateLimit', plugins)
-      ? { validate: eventRateLimit(context.clock, eventLimitsOf(toldOf('EventRateLimit'))) }
+      ? { validate: eventRateLimit(context.clock, eventLimitsOf(told.get('EventRateLimit'))) }
       : {},
     ExtendedResourceToleration: { mutate: extendedResourceToleration },
     DefaultStorageClass: { mutate: defaultStorageClass(lookup) },

@@ -3,9 +3,11 @@ import { unmarshalErrors } from '../decoding/duplicate-problems.ts';
 import { notAnObject, notRegistered, typeMetaComplaint } from '../decoding/type-meta.ts';
 import { readDocument } from '../decoding/yaml-document.ts';
 
-const group = 'apiserver.config.k8s.io';
+const usualGroup = 'apiserver.config.k8s.io';
 
 export interface ConfigurationForm {
+  /** Absent: apiserver.config.k8s.io. */
+  readonly group?: string;
   readonly kind: string;
   /** Of the group. */
   readonly versions: readonly string[];
@@ -14,20 +16,22 @@ export interface ConfigurationForm {
   readonly schema: (version: string) => ObjectSchema;
   /** Errors do not quote it. */
   readonly hasSecrets?: true;
+  /** Fields that nobody knows, and those given twice, are passed over: upstream's codec is not strict. */
+  readonly isLenient?: true;
 }
 
 /**
- * A file of apiserver.config.k8s.io, read strictly; what is not there has its zero value if it is a struct (upstream's
+ * A file of configuration, read strictly unless its form is lenient; what is not there has its zero value if it is a struct (upstream's
  * strict codec).
  * @throws Error – it is none, in Go's words.
  */
 export function readConfiguration(
   text: string,
-  { kind, versions, formerly = [], schema, hasSecrets }: ConfigurationForm,
+  { group = usualGroup, kind, versions, formerly = [], schema, hasSecrets, isLenient }: ConfigurationForm,
 ): Record<string, unknown> {
   const { value, repeated } = readDocument(text);
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) throw new Error(notAnObject(value));
-  const fields = value as Readonly<Record<string, unknown>>;
+  if (typeof value !== 'object' || Array.isArray(value)) throw new Error(notAnObject(value));
+  const fields = (value ?? {}) as Readonly<Record<string, unknown>>;
   const complaint = typeMetaComplaint(fields);
   if (complaint !== undefined) throw new Error(complaint);
   const [given, apiVersion] = [String(fields['kind'] ?? ''), String(fields['apiVersion'] ?? '')];
@@ -44,6 +48,6 @@ export function readConfiguration(
     ...(repeated.length > 0 ? [unmarshalErrors(repeated)] : []),
     ...unknownFields.map((path) => `unknown field ${JSON.stringify(path)}`),
   ];
-  if (problems.length > 0) throw new Error(`strict decoding error: ${problems.join(', ')}`);
+  if (problems.length > 0 && !isLenient) throw new Error(`strict decoding error: ${problems.join(', ')}`);
   return object;
 }

@@ -1,3 +1,9 @@
+import { configStruct } from '../../configuration/config-schema.ts';
+import type { ConfigurationForm } from '../../configuration/read-configuration.ts';
+import type { FieldError } from '../../resource-definition.ts';
+import { invalid, notSupported } from '../../resources/field.ts';
+import { readPluginConfiguration, refuseFields } from '../plugin-configuration.ts';
+
 /** `eventratelimit.admission.k8s.io/v1alpha1`, Limit. */
 export interface EventLimit {
   readonly type: EventLimitType;
@@ -11,39 +17,41 @@ const types = ['Server', 'Namespace', 'User', 'SourceAndObject'] as const;
 export type EventLimitType = (typeof types)[number];
 
 const defaultCacheSize = 4096;
-const apiVersion = 'eventratelimit.admission.k8s.io/v1alpha1';
+const plugin = 'EventRateLimit';
 
-/** Reads the plugin's configuration. @throws RangeError – in upstream's words where it has them. */
-export function eventLimitsOf(value: unknown): readonly EventLimit[] {
-  const { apiVersion: version = apiVersion, kind = 'Configuration', limits } = asRecord(value ?? {});
-  if (version !== apiVersion || kind !== 'Configuration')
-    throw refused(`no kind ${JSON.stringify(kind)} is registered for version ${JSON.stringify(version)}`);
-  if (!Array.isArray(limits) || limits.length === 0) throw refused('limits: Invalid value: null: must not be empty');
-  const errors = limits.flatMap((limit, i) => limitErrors(asRecord(limit), `limits[${i}]`));
-  if (errors.length > 0) throw refused(errors.length === 1 ? (errors[0] as string) : `[${errors.join(', ')}]`);
-  return limits.map((limit: EventLimit) => ({ ...limit, cacheSize: limit.cacheSize || defaultCacheSize }));
+const limitForm: ConfigurationForm = {
+  group: 'eventratelimit.admission.k8s.io',
+  kind: 'Configuration',
+  versions: ['v1alpha1'],
+  schema: (version) => {
+    const struct = configStruct(version);
+    const limit = struct('Limit', { type: 'string', qps: 'int32', burst: 'int32', cacheSize: 'int32' });
+    return struct('Configuration', { apiVersion: 'string', kind: 'string', limits: [limit] });
+  },
+  isLenient: true,
+};
+
+/** Reads the plugin's configuration. @throws RangeError – in upstream's words. */
+export function eventLimitsOf(text: string | undefined): readonly EventLimit[] {
+  const file = text === undefined ? {} : readPluginConfiguration(plugin, text, limitForm);
+  const { limits = [] } = file as { limits?: readonly Partial<EventLimit>[] };
+  if (limits.length === 0) refuseFields(plugin, [invalid('limits', null, 'must not be empty')]);
+  refuseFields(
+    plugin,
+    limits.flatMap((limit, i) => limitErrors(limit, `limits[${i}]`)),
+  );
+  return (limits as readonly EventLimit[]).map((limit) => ({
+    ...limit,
+    cacheSize: limit.cacheSize || defaultCacheSize,
+  }));
 }
 
-function limitErrors({ type, qps, burst, cacheSize = 0 }: Record<string, unknown>, at: string): string[] {
-  const known = (types as readonly unknown[]).includes(type);
-  const supported = types.map((each) => JSON.stringify(each)).join(', ');
-  const number = (name: string, value: unknown, least: number, words: string) =>
-    typeof value === 'number' && Number.isInteger(value) && value >= least
-      ? []
-      : [`${at}.${name}: Invalid value: ${JSON.stringify(value ?? 0)}: ${words}`];
+function limitErrors({ type, qps = 0, burst = 0, cacheSize = 0 }: Partial<EventLimit>, at: string): FieldError[] {
+  const isKnown = type !== undefined && types.includes(type);
   return [
-    ...(known ? [] : [`${at}.type: Unsupported value: ${JSON.stringify(type ?? '')}: supported values: ${supported}`]),
-    ...number('burst', burst, 1, 'must be positive'),
-    ...number('qps', qps, 1, 'must be positive'),
-    ...(type === 'Server' ? [] : number('cacheSize', cacheSize, 0, 'must not be negative')),
+    ...(isKnown ? [] : [notSupported(`${at}.type`, type ?? '', types)]),
+    ...(burst > 0 ? [] : [invalid(`${at}.burst`, burst, 'must be positive')]),
+    ...(qps > 0 ? [] : [invalid(`${at}.qps`, qps, 'must be positive')]),
+    ...(type === 'Server' || cacheSize >= 0 ? [] : [invalid(`${at}.cacheSize`, cacheSize, 'must not be negative')]),
   ];
-}
-
-function asRecord(value: unknown): Record<string, unknown> {
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value as Record<string, unknown>;
-  throw refused('the configuration is no object');
-}
-
-function refused(why: string): RangeError {
-  return new RangeError(`couldn't init admission plugin "EventRateLimit": ${why}`);
 }

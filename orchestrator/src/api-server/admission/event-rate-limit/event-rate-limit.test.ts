@@ -86,7 +86,14 @@ test.each<[string, object, RegExp]>([
   ['no limits', limits(), /limits: Invalid value: null: must not be empty/],
   ['another type', limits({ type: 'Pod', qps: 1, burst: 1 }), /limits\[0\].type: Unsupported value: "Pod"/],
   ['no burst', limits({ type: 'Server', qps: 1 }), /limits\[0\].burst: Invalid value: 0: must be positive/],
-  ['another kind', { kind: 'Limits', limits: [] }, /no kind "Limits" is registered/],
+  ['another kind', { ...limits(), kind: 'Limits' }, /no kind "Limits" is registered/],
+  ['no kind', { limits: [] }, /"EventRateLimit": Object 'Kind' is missing in '\{"limits":\[\]\}'/],
+  ['no version', { kind: 'Configuration' }, /Object 'apiVersion' is missing in/],
+  [
+    'a rate of words',
+    limits({ type: 'Server', qps: 'x', burst: 1 }),
+    /json: cannot unmarshal string into Go struct field Limit.limits.qps of type int32/,
+  ],
 ])('a configuration with %s keeps the server from starting', async (_what, configuration, words) => {
   await expect(limited(configuration)).rejects.toThrow(words);
 });

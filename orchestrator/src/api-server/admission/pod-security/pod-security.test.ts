@@ -374,6 +374,12 @@ test.each<[object, string]>([
     { exemptions: { namespaces: ['A b'] } },
     'exemptions.namespaces[0]: Invalid value: "A b": a lowercase RFC 1123 label',
   ],
+  [{ kind: undefined }, "Object 'Kind' is missing in '{"],
+  [{ apiVersion: undefined }, "Object 'apiVersion' is missing in '{"],
+  [
+    { exemptions: { namespaces: [5] } },
+    'json: cannot unmarshal number into Go struct field PodSecurityExemptions.exemptions.namespaces of type string',
+  ],
   [{ kind: 'Configuration' }, 'no kind "Configuration" is registered for version'],
 ])('a configuration with %j keeps the server from starting', async (configuration, words) => {
   await expect(held({}, { ...head, ...configuration })).rejects.toThrow(
