@@ -5,6 +5,7 @@ import { type CertificateSigningRequest, KubeClient, resources, startInformers }
 import * as x509 from '@peculiar/x509';
 import { expect, test } from 'vitest';
 import { aServer } from '../../api-server/server.test-harness.ts';
+import type { User } from '../../api-server/user.ts';
 import { makePki } from '../../berth/make-pki.ts';
 import { untilSo } from '../controller.test-harness.ts';
 import { startCertificateController } from './start-certificate-controller.ts';
@@ -30,7 +31,7 @@ async function aRequest(subject: string, algorithm: Keys = ec, names: x509.JsonG
 }
 
 async function scene() {
-  const server = await aServer();
+  const server = await aServer({ authorizationModes: ['RBAC'] });
   const { clock } = server;
   const files = await makePki({ addresses: [], now: clock.now(), validDays: 3650 });
   const authority = { cert: files['ca.crt'] as string, key: files['ca.key'] as string };
@@ -46,8 +47,10 @@ async function scene() {
     clock,
     authority,
     get,
-    async make(name: string, spec: object): Promise<CertificateSigningRequest> {
-      return client.create<CertificateSigningRequest>(type, {
+    client,
+    as: (user: User) => new KubeClient(server.server.transport(user)),
+    async make(name: string, spec: object, by = client): Promise<CertificateSigningRequest> {
+      return by.create<CertificateSigningRequest>(type, {
         metadata: { name },
         spec: { signerName: 'kubernetes.io/kube-apiserver-client', usages: ['client auth'], ...spec },
       } as CertificateSigningRequest);
@@ -116,6 +119,46 @@ test('a request that its signer does not give fails and says why; others are let
   const certificate = await s.until(async () => certificateOf(await s.get('node')));
   expect(certificate.subjectAltName).toBe('DNS:n1, IP Address:10.0.0.1');
   expect(certificateOf(await s.get('other'))).toBeUndefined();
+});
+
+/** sarapprove.go: who may ask for any node's certificate, or for their own. */
+test("a kubelet's certificate is approved as soon as who asks for it may have it", async () => {
+  await using s = await scene();
+  const kubelet = { signerName: 'kubernetes.io/kube-apiserver-client-kubelet' };
+  const usages = ['client auth', 'digital signature', 'key encipherment'];
+  const request = await aRequest('CN=system:node:n1, O=system:nodes');
+  const as = (name: string) => s.as({ name, groups: ['system:authenticated'] });
+  const grant = async (user: string, subresource: string) => {
+    const [name, apiGroup] = [`${user}${subresource.replace('/', '.')}`, 'rbac.authorization.k8s.io'];
+    const rule = { apiGroups: ['certificates.k8s.io'], resources: [`certificatesigningrequests${subresource}`] };
+    await s.client.create(resources.clusterroles, { metadata: { name }, rules: [{ ...rule, verbs: ['create'] }] });
+    await s.client.create(resources.clusterrolebindings, {
+      metadata: { name },
+      roleRef: { apiGroup, kind: 'ClusterRole', name },
+      subjects: [{ apiGroup, kind: 'User', name: user }],
+    });
+  };
+  for (const user of ['joins', 'system:node:n1', 'nobody']) await grant(user, '');
+  await grant('joins', '/nodeclient');
+  await grant('system:node:n1', '/selfnodeclient');
+  for (const [name, user] of [
+    ['first', 'joins'],
+    ['own', 'system:node:n1'],
+    ['later', 'nobody'],
+  ] as const)
+    await s.make(name, { ...kubelet, usages, request }, as(user));
+  await s.make('masters', { ...kubelet, usages: ['client auth'], request });
+  const approval = async (name: string) => (await s.get(name))?.status?.conditions?.[0];
+  const told = (whose: string) => ({
+    ...{ type: 'Approved', status: 'True', reason: 'AutoApproved' },
+    message: `Auto approving ${whose} client certificate after SubjectAccessReview.`,
+  });
+  expect(await s.until(() => approval('first'))).toMatchObject(told('kubelet'));
+  expect(await s.until(() => approval('own'))).toMatchObject(told('self kubelet'));
+  await s.until(async () => certificateOf(await s.get('first')));
+  expect([await approval('later'), await approval('masters')]).toEqual([undefined, undefined]);
+  await grant('nobody', '/nodeclient');
+  expect(await s.until(() => approval('later'))).toMatchObject(told('kubelet'));
 });
 
 test('requests that were answered go after an hour, others after a day', async () => {

@@ -71,6 +71,11 @@ export async function signRequest(
   return { certificate: await issue(request, asked, options) };
 }
 
+/** What a request in PEM asks for. @throws Error – it is none. */
+export function readRequest(pem: string): AskedCertificate {
+  return askedBy(new x509.Pkcs10CertificateRequest(pem));
+}
+
 function askedBy(request: x509.Pkcs10CertificateRequest): AskedCertificate {
   const names =
     request.extensions.find((each) => each instanceof x509.SubjectAlternativeNameExtension)?.names.items ?? [];

@@ -2,6 +2,7 @@ import { X509Certificate } from 'node:crypto';
 import { rfc3339 } from '@berth/kit';
 import { type CertificateSigningRequest, isNotFound, type KubeClient, resources } from '@berth/kube';
 import { type ControllerDeps, RunningController } from '../controller-deps.ts';
+import { approveKubelet } from './approve-kubelet.ts';
 import type { SigningAuthority } from './sign-request.ts';
 import { isOurSigner } from './signers.ts';
 
@@ -13,10 +14,12 @@ export interface CertificateControllerOptions {
 const hourMs = 3_600_000;
 /** What was answered is kept that long, and what nobody answered. */
 const [answeredMs, openMs] = [hourMs, 24 * hourMs];
+/** How soon it is asked again whether somebody may have what they asked for. */
+const askAgainMs = 60_000;
 
 /**
- * Signs what was approved for Kubernetes' own signers, and removes old requests
- * (kube-controller-manager certificatesigningrequest-signing and -cleaner controllers).
+ * Approves what kubelets may have, signs what was approved for Kubernetes' own signers, and removes old requests
+ * (kube-controller-manager certificatesigningrequest-approving, -signing and -cleaner controllers).
  */
 export function startCertificateController(
   deps: ControllerDeps,
@@ -30,8 +33,9 @@ export function startCertificateController(
     if (!request || request.metadata.deletionTimestamp) return undefined;
     const afterMs = removableAt(request) - clock.now();
     if (afterMs <= 0) return remove(client, name, signal);
+    const isDecided = await approveKubelet(client, request, signal);
     await sign(deps, request, { ...options, signal });
-    return { afterMs: Math.min(afterMs, openMs) };
+    return { afterMs: Math.min(afterMs, isDecided ? openMs : askAgainMs) };
   };
   const running = new RunningController(deps, { name: 'certificate', reconcile }, signal);
   requests.onChange((name, { after }) => after && running.queue.add(name));
