@@ -2,6 +2,7 @@ import { type CostRange, estimateCost, type SizeOf } from './estimate/estimate-c
 import { CostMeter } from './evaluation/cost-meter.ts';
 import type { Activation, Step } from './evaluation/frame.ts';
 import { PlanError, plan } from './evaluation/plan.ts';
+import { atOnce, type Steps } from './in-steps.ts';
 import type { Expr } from './language/ast.ts';
 import type { CelType } from './language/cel-type.ts';
 import { dynType } from './language/cel-type.ts';
@@ -32,6 +33,9 @@ export type Compilation =
   /** In cel-go's words, with the place. */
   | { readonly type: 'invalid'; readonly message: string };
 
+/** Of one step: what comes behind the last of them, plans and prices, takes as long. Before the engine has made the code fast, that is. */
+const unitsPerCharacter = 3;
+
 /** Cost of one evaluation (celconfig.PerCallLimit). */
 export const perCallLimit = 1_000_000;
 
@@ -50,11 +54,19 @@ export class Environment {
   }
 
   compile(text: string): Compilation {
+    return atOnce(this.compiling(text));
+  }
+
+  *compiling(text: string): Steps<Compilation> {
+    const units = text.length * unitsPerCharacter;
+    yield units;
     const parsed = parse(text, this.#macros);
     if (parsed.type === 'invalid') return this.#invalid(text, parsed.issues);
     const { expr } = parsed;
+    yield units;
     const issues = check(expr, { variables: this.#variables, types: this.#types, functions: this.#functions });
     if (issues.length > 0) return this.#invalid(text, issues);
+    yield units;
     const literals = literalIssues(expr);
     if (literals.length > 0) return this.#invalid(text, literals);
     return { type: 'compiled', program: new Program(text, expr, { functions: this.#functions, types: this.#types }) };

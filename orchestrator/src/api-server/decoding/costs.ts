@@ -52,11 +52,6 @@ export function compilingCost(of: Expressions): number {
   return JSON.stringify(listsOf(of)).length * compiledPerCharacter;
 }
 
-/** Both, where nobody compiled them yet. */
-export function evaluationCost(of: Expressions, isCompiled: boolean): number {
-  return evaluatingCost(of) + (isCompiled ? 0 : compilingCost(of));
-}
-
 function listsOf(of: Expressions): (readonly unknown[])[] {
   const { matchConditions = [], variables = [], validations = [], auditAnnotations = [], mutations = [] } = of;
   return [matchConditions, variables, validations, auditAnnotations, mutations];

@@ -24,9 +24,9 @@ export class ExpressionTimes {
     );
   }
 
-  compiled<T>(compile: () => T): T {
+  async compiled<T>(compile: () => Promise<T>): Promise<T> {
     const began = this.#clock.monotonicMs();
-    const result = compile();
+    const result = await compile();
     this.#compilation.observe((this.#clock.monotonicMs() - began) / 1000);
     return result;
   }

@@ -1,3 +1,4 @@
+import { each, inTurns, type Steps } from '../in-steps.ts';
 import { boolType } from '../language/cel-type.ts';
 import type { Decide } from '../library/authorization.ts';
 import type { SentInput } from '../offload/evaluation-task.ts';
@@ -17,8 +18,8 @@ export interface NamedExpression {
 }
 
 /** The match conditions of a webhook. */
-export function compileMatchConditions(conditions: readonly MatchCondition[]): MatchConditions {
-  const compiled = new CompiledConditions(conditions);
+export async function compileMatchConditions(conditions: readonly MatchCondition[]): Promise<MatchConditions> {
+  const compiled = await inTurns(CompiledConditions.compiling(conditions));
   return {
     match: ({ authorizer, ...input }, failurePolicy) =>
       withDecisions<MatchVerdict>(authorizer, {
@@ -36,16 +37,37 @@ export function compileMatchConditions(conditions: readonly MatchCondition[]): M
   };
 }
 
+/** As `variables` know them in what comes behind. */
+export function* compilingVariables(
+  compiler: ExpressionCompiler,
+  variables: readonly { readonly name?: string; readonly expression?: string }[],
+): Steps<ReadonlyMap<string, Expression>> {
+  const compiled = new Map<string, Expression>();
+  for (const { name = '', expression = '' } of variables)
+    compiled.set(name, yield* compiler.compilingVariable(name, expression));
+  return compiled;
+}
+
+export function compilingConditions(
+  compiler: ExpressionCompiler,
+  conditions: readonly MatchCondition[],
+): Steps<NamedExpression[]> {
+  return each(conditions, function* ({ name, expression }) {
+    return { name, expression: yield* compiler.compiling(expression, [boolType]) };
+  });
+}
+
 /** Conditions that were read. */
 export class CompiledConditions {
   readonly #conditions: readonly NamedExpression[];
 
-  constructor(conditions: readonly MatchCondition[]) {
+  private constructor(conditions: readonly NamedExpression[]) {
+    this.#conditions = conditions;
+  }
+
+  static *compiling(conditions: readonly MatchCondition[]): Steps<CompiledConditions> {
     const compiler = new ExpressionCompiler({ hasParams: false, hasVariables: false });
-    this.#conditions = conditions.map(({ name, expression }) => ({
-      name,
-      expression: compiler.compile(expression, [boolType]),
-    }));
+    return new CompiledConditions(yield* compilingConditions(compiler, conditions));
   }
 
   run(input: SentInput, options: Omit<ConditionOptions, 'variables'>): MatchVerdict {

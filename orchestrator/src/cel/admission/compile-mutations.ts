@@ -1,12 +1,17 @@
 import type { MutatingAdmissionPolicySpec } from '@berth/kube';
-import { boolType } from '../language/cel-type.ts';
+import { each, type Steps } from '../in-steps.ts';
 import type { Decide } from '../library/authorization.ts';
 import type { SentInput } from '../offload/evaluation-task.ts';
 import { isList } from '../values/cel-list.ts';
 import { isMap } from '../values/cel-map.ts';
 import { toJson } from '../values/to-json.ts';
 import type { Value } from '../values/value.ts';
-import { matchConditions, type NamedExpression } from './compile-match-conditions.ts';
+import {
+  compilingConditions,
+  compilingVariables,
+  matchConditions,
+  type NamedExpression,
+} from './compile-match-conditions.ts';
 import { type Expression, ExpressionCompiler } from './expression-compiler.ts';
 import { ExpressionRun, OutOfBudget } from './expression-run.ts';
 import type { MatchVerdict } from './match-conditions.ts';
@@ -20,28 +25,42 @@ export type Mutation =
   | { readonly type: 'patch'; readonly operations: readonly object[] }
   | { readonly type: 'error'; readonly message: string };
 
+interface MutationParts {
+  readonly failurePolicy: string;
+  readonly variables: ReadonlyMap<string, Expression>;
+  readonly conditions: readonly NamedExpression[];
+  readonly mutations: readonly { readonly type: 'apply' | 'patch'; readonly expression: Expression }[];
+}
+
 /** A MutatingAdmissionPolicy, ready to run (policy/mutating/compilation.go). */
 export class CompiledMutations {
   readonly #failurePolicy: string;
-  readonly #variables = new Map<string, Expression>();
+  readonly #variables: ReadonlyMap<string, Expression>;
   readonly #conditions: readonly NamedExpression[];
-  readonly #mutations: readonly { readonly type: 'apply' | 'patch'; readonly expression: Expression }[];
+  readonly #mutations: MutationParts['mutations'];
 
-  constructor(spec: MutatingAdmissionPolicySpec) {
-    const { variables = [], matchConditions: conditions = [], mutations = [] } = spec;
-    this.#failurePolicy = spec.failurePolicy ?? 'Fail';
+  private constructor(parts: MutationParts) {
+    this.#failurePolicy = parts.failurePolicy;
+    this.#variables = parts.variables;
+    this.#conditions = parts.conditions;
+    this.#mutations = parts.mutations;
+  }
+
+  static *compiling(spec: MutatingAdmissionPolicySpec): Steps<CompiledMutations> {
     const compiler = mutationCompiler(spec);
-    for (const { name = '', expression = '' } of variables)
-      this.#variables.set(name, compiler.compileVariable(name, expression));
-    this.#conditions = conditions.map(({ name, expression }) => ({
-      name,
-      expression: compiler.compile(expression, [boolType]),
-    }));
-    this.#mutations = mutations.map(({ patchType, applyConfiguration, jsonPatch }) =>
-      patchType === 'JSONPatch'
-        ? { type: 'patch', expression: compiler.compile(jsonPatch?.expression ?? '', [jsonPatchType]) }
-        : { type: 'apply', expression: compiler.compile(applyConfiguration?.expression ?? '', [applyType]) },
-    );
+    return new CompiledMutations({
+      failurePolicy: spec.failurePolicy ?? 'Fail',
+      variables: yield* compilingVariables(compiler, spec.variables ?? []),
+      conditions: yield* compilingConditions(compiler, spec.matchConditions ?? []),
+      mutations: yield* each(spec.mutations ?? [], function* ({ patchType, applyConfiguration, jsonPatch }) {
+        const isPatch = patchType === 'JSONPatch';
+        const { expression = '' } = (isPatch ? jsonPatch : applyConfiguration) ?? {};
+        return {
+          type: isPatch ? ('patch' as const) : ('apply' as const),
+          expression: yield* compiler.compiling(expression, [isPatch ? jsonPatchType : applyType]),
+        };
+      }),
+    });
   }
 
   /** @throws TooLong */

@@ -1,9 +1,15 @@
 import type { ValidatingAdmissionPolicySpec } from '@berth/kube';
+import { each, type Steps } from '../in-steps.ts';
 import { boolType, nullType, stringType } from '../language/cel-type.ts';
 import type { Decide } from '../library/authorization.ts';
 import type { SentInput } from '../offload/evaluation-task.ts';
 import { typeOfValue } from '../values/type-of-value.ts';
-import { matchConditions, type NamedExpression } from './compile-match-conditions.ts';
+import {
+  compilingConditions,
+  compilingVariables,
+  matchConditions,
+  type NamedExpression,
+} from './compile-match-conditions.ts';
 import { type Expression, ExpressionCompiler } from './expression-compiler.ts';
 import { ExpressionRun, type Outcome, OutOfBudget } from './expression-run.ts';
 
@@ -33,37 +39,55 @@ interface CompiledValidation {
   readonly reason: string | undefined;
 }
 
+interface PolicyParts {
+  readonly failurePolicy: string;
+  readonly variables: ReadonlyMap<string, Expression>;
+  readonly conditions: readonly NamedExpression[];
+  readonly validations: readonly CompiledValidation[];
+  readonly annotations: readonly { readonly key: string; readonly text: string; readonly expression: Expression }[];
+}
+
 const nothing: PolicyVerdict = { decisions: [], annotations: [] };
 
 /** A ValidatingAdmissionPolicy, ready to run (policy/validating/validator.go). */
 export class CompiledPolicy {
   readonly #failurePolicy: string;
   #patience = Number.POSITIVE_INFINITY;
-  readonly #variables = new Map<string, Expression>();
+  readonly #variables: ReadonlyMap<string, Expression>;
   readonly #conditions: readonly NamedExpression[];
   readonly #validations: readonly CompiledValidation[];
-  readonly #annotations: readonly { readonly key: string; readonly text: string; readonly expression: Expression }[];
+  readonly #annotations: PolicyParts['annotations'];
 
-  constructor(spec: ValidatingAdmissionPolicySpec) {
-    const { variables = [], matchConditions: conditions = [], validations = [], auditAnnotations = [] } = spec;
-    this.#failurePolicy = spec.failurePolicy ?? 'Fail';
+  private constructor(parts: PolicyParts) {
+    this.#failurePolicy = parts.failurePolicy;
+    this.#variables = parts.variables;
+    this.#conditions = parts.conditions;
+    this.#validations = parts.validations;
+    this.#annotations = parts.annotations;
+  }
+
+  static *compiling(spec: ValidatingAdmissionPolicySpec): Steps<CompiledPolicy> {
+    const { matchConditions = [], validations = [], auditAnnotations = [] } = spec;
     const compiler = new ExpressionCompiler({ hasParams: spec.paramKind !== undefined });
-    for (const { name, expression } of variables) this.#variables.set(name, compiler.compileVariable(name, expression));
-    this.#conditions = conditions.map(({ name, expression }) => ({
-      name,
-      expression: compiler.compile(expression, [boolType]),
-    }));
-    this.#validations = validations.map(({ expression, message = '', messageExpression, reason }) => ({
-      expression: compiler.compile(expression, [boolType]),
-      messageExpression: messageExpression ? compiler.compile(messageExpression, [stringType], false) : undefined,
-      message,
-      reason,
-    }));
-    this.#annotations = auditAnnotations.map(({ key, valueExpression }) => ({
-      key,
-      text: valueExpression,
-      expression: compiler.compile(valueExpression, [stringType, nullType]),
-    }));
+    return new CompiledPolicy({
+      failurePolicy: spec.failurePolicy ?? 'Fail',
+      variables: yield* compilingVariables(compiler, spec.variables ?? []),
+      conditions: yield* compilingConditions(compiler, matchConditions),
+      validations: yield* each(validations, function* ({ expression, message = '', messageExpression, reason }) {
+        return {
+          expression: yield* compiler.compiling(expression, [boolType]),
+          messageExpression: messageExpression
+            ? yield* compiler.compiling(messageExpression, [stringType], false)
+            : undefined,
+          message,
+          reason,
+        };
+      }),
+      annotations: yield* each(auditAnnotations, function* ({ key, valueExpression }) {
+        const expression = yield* compiler.compiling(valueExpression, [stringType, nullType]);
+        return { key, text: valueExpression, expression };
+      }),
+    });
   }
 
   /** @throws TooLong – more effort than `patience`. */

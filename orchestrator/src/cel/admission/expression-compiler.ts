@@ -1,4 +1,5 @@
 import { Environment, type Program } from '../environment.ts';
+import { atOnce, type Steps } from '../in-steps.ts';
 import { type CelType, dynType, listOf, mapOf, objectType } from '../language/cel-type.ts';
 import type { FunctionDeclaration } from '../language/declarations.ts';
 import type { ObjectDeclaration } from '../language/type-provider.ts';
@@ -70,8 +71,12 @@ export class ExpressionCompiler {
 
   /** `wanted`: the types it may give; empty: any. */
   compile(text: string, wanted: readonly CelType[], authorizer = true): Expression {
+    return atOnce(this.compiling(text, wanted, authorizer));
+  }
+
+  *compiling(text: string, wanted: readonly CelType[], authorizer = true): Steps<Expression> {
     const environment = this.#environments[authorizer ? 'withAuthorizer' : 'without']();
-    const compiled = environment.compile(text);
+    const compiled = yield* environment.compiling(text);
     if (compiled.type === 'invalid')
       return { text, error: `compilation failed: ${compiled.message}`, outputType: dynType };
     const { program } = compiled;
@@ -91,7 +96,11 @@ export class ExpressionCompiler {
 
   /** From here on expressions can name it. */
   compileVariable(name: string, text: string): Expression {
-    const expression = this.compile(text, []);
+    return atOnce(this.compilingVariable(name, text));
+  }
+
+  *compilingVariable(name: string, text: string): Steps<Expression> {
+    const expression = yield* this.compiling(text, []);
     this.#fields.set(name, knownType(expression.outputType));
     return expression;
   }

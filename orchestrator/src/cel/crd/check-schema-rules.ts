@@ -8,7 +8,8 @@ import {
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child, forbidden, internalError, invalid } from '../../api-server/resources/field.ts';
 import { unlimited } from '../estimate/cost-range.ts';
-import { type CompiledRule, compileRules } from './compiled-rule.ts';
+import { each, type Steps } from '../in-steps.ts';
+import { type CompiledRule, compilingRules } from './compiled-rule.ts';
 import type { SchemaCheck } from './crd-rules.ts';
 import { type DeclType, declTypeOf } from './decl-type.ts';
 import { escapeName } from './escape-name.ts';
@@ -19,17 +20,18 @@ const schemaLimit = 100_000_000n;
 const maxRequestBytes = 3 * 1024 * 1024;
 
 /** What is wrong with the rules of a schema: their texts, their types, what they could cost. */
-export function checkSchemaRules({ schema, path, before = [] }: SchemaCheck): readonly FieldError[] {
-  const check = new RuleCheck(before.some((old) => isTooExpensive(old)));
-  check.visit(schema, { path, cardinality: 1n, type: undefined, isRoot: true, uncorrelated: undefined });
+export function* checkingSchemaRules({ schema, path, before = [] }: SchemaCheck): Steps<readonly FieldError[]> {
+  const expensive = yield* each(before, isTooExpensive);
+  const check = new RuleCheck(expensive.includes(true));
+  yield* check.visit(schema, { path, cardinality: 1n, type: undefined, isRoot: true, uncorrelated: undefined });
   return [...check.errors, ...check.totalErrors(path)];
 }
 
 /** A rule that was allowed once may stay as expensive as it is. */
-function isTooExpensive(schema: JsonSchema): boolean {
+function* isTooExpensive(schema: JsonSchema): Steps<boolean> {
   if (!someSchema(schema, (each) => (each['x-kubernetes-validations'] ?? []).length > 0)) return false;
   const check = new RuleCheck(false);
-  check.visit(schema, { path: '', cardinality: 1n, type: undefined, isRoot: true, uncorrelated: undefined });
+  yield* check.visit(schema, { path: '', cardinality: 1n, type: undefined, isRoot: true, uncorrelated: undefined });
   return check.errors.some(({ reason, message }) => reason === 'FieldValueForbidden' && message.includes('estimated'));
 }
 
@@ -54,14 +56,14 @@ class RuleCheck {
     this.#lenient = lenient;
   }
 
-  visit(schema: JsonSchema, place: Place): void {
+  *visit(schema: JsonSchema, place: Place): Steps<void> {
     const { path } = place;
     const type = place.type ?? (hasRulesBelow(schema) ? declTypeOf(schema, place.isRoot) : undefined);
     const cardinality = below(schema, place.cardinality);
     const additional = additionalOf(schema);
     const element = { cardinality, type: type?.element };
     if (additional)
-      this.visit(additional, {
+      yield* this.visit(additional, {
         ...place,
         ...element,
         path: child(path, 'additionalProperties'),
@@ -72,7 +74,7 @@ class RuleCheck {
       const escaped = escapeName(name);
       const field = escaped === undefined ? undefined : type?.fields?.get(escaped);
       const at = `${child(path, 'properties')}[${name}]`;
-      this.visit(inner, {
+      yield* this.visit(inner, {
         path: at,
         cardinality,
         type: field,
@@ -84,12 +86,12 @@ class RuleCheck {
     if (items) {
       const uncorrelated =
         schema['x-kubernetes-list-type'] === 'map' ? place.uncorrelated : (place.uncorrelated ?? path);
-      this.visit(items, { ...element, path: child(path, 'items'), isRoot: isEmbedded(items), uncorrelated });
+      yield* this.visit(items, { ...element, path: child(path, 'items'), isRoot: isEmbedded(items), uncorrelated });
     }
-    this.#rules(schema, place, type);
+    yield* this.#rules(schema, place, type);
   }
 
-  #rules(schema: JsonSchema, place: Place, type: DeclType | undefined): void {
+  *#rules(schema: JsonSchema, place: Place, type: DeclType | undefined): Steps<void> {
     const rules = schema['x-kubernetes-validations'] ?? [];
     if (rules.length === 0) return;
     const field = child(place.path, 'x-kubernetes-validations');
@@ -103,8 +105,8 @@ class RuleCheck {
       return;
     }
     const most = place.cardinality ?? BigInt(Math.floor(maxRequestBytes / (type.minSize + 1)));
-    for (const [i, rule] of compileRules(schema, rules, type).entries())
-      this.#rule(rule, `${field}[${i}]`, { most, place });
+    const compiled = yield* compilingRules(schema, rules, type);
+    for (const [i, rule] of compiled.entries()) this.#rule(rule, `${field}[${i}]`, { most, place });
   }
 
   #rule(compiled: CompiledRule, path: string, { most, place }: { readonly most: bigint; readonly place: Place }): void {

@@ -1,13 +1,14 @@
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
 import { TooLong } from '../evaluation/cost-meter.ts';
+import { inTurns } from '../in-steps.ts';
 import { evaluateAside, patience } from '../offload/evaluation-thread.ts';
 import type { RuleInput, RuleVerdict, SchemaRules } from './crd-rules.ts';
 import { ruleTree } from './rule-node.ts';
 import { RuleRun } from './validate-rules.ts';
 
 /** The rules of a custom resource's schema, or of a part of it, ready to run; undefined where it has none. */
-export function compileSchemaRules(schema: JsonSchema, isRoot = true): SchemaRules | undefined {
-  const tree = ruleTree(schema, isRoot);
+export async function compileSchemaRules(schema: JsonSchema, isRoot = true): Promise<SchemaRules | undefined> {
+  const tree = await inTurns(ruleTree(schema, isRoot));
   if (!tree) return undefined;
   return {
     validate: (input) => {

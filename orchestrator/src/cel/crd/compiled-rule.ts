@@ -1,6 +1,7 @@
 import { findFieldPath } from '../../api-server/custom-resources/schema/field-path.ts';
 import type { JsonSchema, ValidationRule } from '../../api-server/custom-resources/schema/json-schema.ts';
 import { Environment, type Program } from '../environment.ts';
+import { each, type Steps } from '../in-steps.ts';
 import { type Expr, partsOf } from '../language/ast.ts';
 import { optionalOf } from '../language/cel-type.ts';
 import { type DeclType, objectsOf, sizesOf } from './decl-type.ts';
@@ -20,14 +21,18 @@ export interface CompiledRule {
 }
 
 /** Compiles the rules of one schema node, whose type is `type` (apiextensions schema/cel/compilation.go). */
-export function compileRules(schema: JsonSchema, rules: readonly ValidationRule[], type: DeclType): CompiledRule[] {
+export function compilingRules(
+  schema: JsonSchema,
+  rules: readonly ValidationRule[],
+  type: DeclType,
+): Steps<CompiledRule[]> {
   const objects = objectsOf(type);
   const plain = lazy(() => new Environment({ variables: { self: type.type, oldSelf: type.type }, objects }));
   const optional = lazy(
     () => new Environment({ variables: { self: type.type, oldSelf: optionalOf(type.type) }, objects }),
   );
-  return rules.map((rule) =>
-    compileRule(schema, rule, { type, environment: rule.optionalOldSelf ? optional() : plain() }),
+  return each(rules, (rule) =>
+    compilingRule(schema, rule, { type, environment: rule.optionalOldSelf ? optional() : plain() }),
   );
 }
 
@@ -36,18 +41,22 @@ interface RuleContext {
   readonly environment: Environment;
 }
 
-function compileRule(schema: JsonSchema, rule: ValidationRule, { type, environment }: RuleContext): CompiledRule {
+function* compilingRule(
+  schema: JsonSchema,
+  rule: ValidationRule,
+  { type, environment }: RuleContext,
+): Steps<CompiledRule> {
   const found = rule.fieldPath ? findFieldPath(rule.fieldPath, schema) : undefined;
   const fieldPath = typeof found === 'object' ? found.path : '';
   const nothing = { rule, usesOldSelf: false, fieldPath, maxCost: 0n, maxMessageCost: 0n };
   if (rule.rule.trim() === '') return nothing;
-  const compiled = compile(environment, rule.rule, 'bool');
+  const compiled = yield* compiling(environment, rule.rule, 'bool');
   if (typeof compiled === 'string') return { ...nothing, error: compiled };
   const usesOldSelf = mentions(compiled.expr, 'oldSelf');
   const maxCost = compiled.estimate(sizesOf(type)).max;
   const base = { ...nothing, program: compiled, usesOldSelf, maxCost };
   if (!rule.messageExpression) return base;
-  const message = compile(environment, rule.messageExpression, 'string');
+  const message = yield* compiling(environment, rule.messageExpression, 'string');
   if (typeof message === 'string') return { ...base, messageError: message };
   return { ...base, message, maxMessageCost: message.estimate(sizesOf(type)).max };
 }
@@ -57,12 +66,12 @@ function mentions(expr: Expr, name: string): boolean {
 }
 
 /** A program, or what is wrong with its text. */
-function compile(environment: Environment, text: string, wanted: 'bool' | 'string'): Program | string {
+function* compiling(environment: Environment, text: string, wanted: 'bool' | 'string'): Steps<Program | string> {
   const [prefix, ofType] =
     wanted === 'bool'
       ? ['', 'cel expression must evaluate to a bool']
       : ['messageExpression ', 'messageExpression must evaluate to a string'];
-  const compilation = environment.compile(text);
+  const compilation = yield* environment.compiling(text);
   if (compilation.type === 'invalid') return `${prefix}compilation failed: ${compilation.message}`;
   const { program } = compilation;
   const { kind, isNullable } = program.outputType;

@@ -21,7 +21,7 @@ export async function defaultRuleErrors(schema: JsonSchema, path: string): Promi
     if (budget < 0 || !hasRules(each)) return;
     if (hasDefault(each)) {
       const { default: value } = each;
-      const rules = compileSchemaRules(each, each === schema || isEmbedded(each));
+      const rules = await compileSchemaRules(each, each === schema || isEmbedded(each));
       const field = child(at, 'default');
       const before = budget;
       for (const old of [value, undefined]) {

@@ -1,7 +1,8 @@
 import type { CustomResourceDefinitionSpec } from '@berth/kube';
 import { internalSpec } from '../../api-server/custom-resources/definition/internal-spec.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
-import { checkSchemaRules } from './check-schema-rules.ts';
+import { inTurns } from '../in-steps.ts';
+import { checkingSchemaRules } from './check-schema-rules.ts';
 import { defaultRuleErrors } from './default-rule-errors.ts';
 
 /** What is wrong with the rules of a definition's schemas; those that are wrong otherwise (`errors`, or their defaults) are not looked at. */
@@ -25,7 +26,7 @@ export async function definitionRuleErrors(
   for (const { path, schema } of places) {
     if (!schema || errors.some(({ field }) => field.startsWith(path))) continue;
     const defaults = await defaultRuleErrors(schema, path);
-    found.push(...(defaults.length > 0 ? defaults : checkSchemaRules({ schema, path, before })));
+    found.push(...(defaults.length > 0 ? defaults : await inTurns(checkingSchemaRules({ schema, path, before }))));
   }
   return found;
 }

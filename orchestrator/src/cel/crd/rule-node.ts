@@ -5,7 +5,8 @@ import {
   type JsonSchema,
   propertyOf,
 } from '../../api-server/custom-resources/schema/json-schema.ts';
-import { type CompiledRule, compileRules } from './compiled-rule.ts';
+import { each, type Steps } from '../in-steps.ts';
+import { type CompiledRule, compilingRules } from './compiled-rule.ts';
 import { type DeclType, declTypeOf } from './decl-type.ts';
 import { escapeName } from './escape-name.ts';
 
@@ -23,9 +24,9 @@ export interface RuleNode {
 }
 
 /** Compiles what is there; undefined where no rule is (apiextensions schema/cel NewValidator). */
-export function ruleTree(schema: JsonSchema, isRoot: boolean): RuleNode | undefined {
+export function* ruleTree(schema: JsonSchema, isRoot: boolean): Steps<RuleNode | undefined> {
   if (!hasRules(schema)) return undefined;
-  return nodeOf(schema, schema, { isRoot, type: declTypeOf(schema, isRoot) });
+  return yield* nodeOf(schema, schema, { isRoot, type: declTypeOf(schema, isRoot) });
 }
 
 export function hasRules(schema: JsonSchema): boolean {
@@ -40,16 +41,18 @@ interface Place {
 }
 
 /** `rules`: the schema that has the rules; `schema`: the one that says what is there. They differ within `allOf`. */
-function nodeOf(rules: JsonSchema, schema: JsonSchema, { isRoot, type }: Place): RuleNode | undefined {
+function* nodeOf(rules: JsonSchema, schema: JsonSchema, { isRoot, type }: Place): Steps<RuleNode | undefined> {
   const list = rules['x-kubernetes-validations'] ?? [];
-  const compiled = list.length > 0 && type ? compileRules(schema, list, type) : [];
+  const compiled = list.length > 0 && type ? yield* compilingRules(schema, list, type) : [];
   const problem = list.length > 0 && !type ? 'failed to convert to declType for CEL validation rules' : undefined;
-  const element = (of: JsonSchema | undefined, own: JsonSchema | undefined) =>
-    of && own ? nodeOf(of, own, { isRoot: isEmbedded(own), type: type?.element }) : undefined;
-  const items = element(itemsOf(rules), itemsOf(schema));
-  const additional = element(additionalOf(rules), additionalOf(schema));
-  const properties = propertyNodes(rules, schema, type);
-  const allOf = (rules.allOf ?? []).flatMap((each) => nodeOf(each, schema, { isRoot, type }) ?? []);
+  const element = function* (of: JsonSchema | undefined, own: JsonSchema | undefined) {
+    return of && own ? yield* nodeOf(of, own, { isRoot: isEmbedded(own), type: type?.element }) : undefined;
+  };
+  const items = yield* element(itemsOf(rules), itemsOf(schema));
+  const additional = yield* element(additionalOf(rules), additionalOf(schema));
+  const properties = yield* propertyNodes(rules, schema, type);
+  const junctors = yield* each(rules.allOf ?? [], (own) => nodeOf(own, schema, { isRoot, type }));
+  const allOf = junctors.filter((node) => node !== undefined);
   if (compiled.length + properties.size + allOf.length === 0 && problem === undefined && !items && !additional)
     return undefined;
   return {
@@ -64,14 +67,18 @@ function nodeOf(rules: JsonSchema, schema: JsonSchema, { isRoot, type }: Place):
   };
 }
 
-function propertyNodes(rules: JsonSchema, schema: JsonSchema, type: DeclType | undefined): Map<string, RuleNode> {
+function* propertyNodes(
+  rules: JsonSchema,
+  schema: JsonSchema,
+  type: DeclType | undefined,
+): Steps<Map<string, RuleNode>> {
   const nodes = new Map<string, RuleNode>();
   for (const [name, inner] of Object.entries(rules.properties ?? {})) {
     const own = propertyOf(schema, name);
     if (!own) continue;
     const escaped = escapeName(name);
     const field = escaped === undefined ? declTypeOf(own, isEmbedded(own)) : type?.fields?.get(escaped);
-    const node = field && nodeOf(inner, own, { isRoot: isEmbedded(own), type: field });
+    const node = field && (yield* nodeOf(inner, own, { isRoot: isEmbedded(own), type: field }));
     if (node) nodes.set(name, node);
   }
   return nodes;

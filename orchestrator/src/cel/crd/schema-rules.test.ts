@@ -1,7 +1,8 @@
 import { parseJsonStrict } from '@berth/kube';
 import { expect, test } from 'vitest';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
-import { checkSchemaRules } from './check-schema-rules.ts';
+import { atOnce } from '../in-steps.ts';
+import { checkingSchemaRules } from './check-schema-rules.ts';
 import { compileSchemaRules } from './compile-schema-rules.ts';
 import type { RuleInput, RuleVerdict } from './crd-rules.ts';
 
@@ -14,7 +15,7 @@ const spec = (
 });
 
 async function verdict(schema: JsonSchema, input: RuleInput): Promise<RuleVerdict> {
-  return (await compileSchemaRules(schema)?.validate(input)) as RuleVerdict;
+  return (await (await compileSchemaRules(schema))?.validate(input)) as RuleVerdict;
 }
 
 const errors = async (schema: JsonSchema, input: RuleInput) => (await verdict(schema, input)).errors;
@@ -170,7 +171,7 @@ test('rules are checked when they are written: words, types and what they could 
     { rule: 'true', messageExpression: '1' },
     { rule: 'google.protobuf.BoolValue{value: true}' },
   ]);
-  expect(checkSchemaRules({ schema: broken, path })).toMatchObject([
+  expect(atOnce(checkingSchemaRules({ schema: broken, path }))).toMatchObject([
     {
       field: `${at}[0].rule`,
       message: expect.stringMatching(
@@ -190,7 +191,7 @@ test('rules are checked when they are written: words, types and what they could 
   const unlimited = spec({ list: list({}) }, [rule]);
   const hint =
     '(try simplifying the rule, or adding maxItems, maxProperties, and maxLength where arrays, maps, and strings are declared)';
-  expect(checkSchemaRules({ schema: unlimited, path })).toEqual([
+  expect(atOnce(checkingSchemaRules({ schema: unlimited, path }))).toEqual([
     {
       reason: 'FieldValueForbidden',
       field: `${at}[0].rule`,
@@ -208,5 +209,5 @@ test('rules are checked when they are written: words, types and what they could 
     },
   ]);
   const limited = spec({ list: list({ maxItems: 10, items: { type: 'string', maxLength: 10 } }) }, [rule]);
-  expect(checkSchemaRules({ schema: limited, path })).toEqual([]);
+  expect(atOnce(checkingSchemaRules({ schema: limited, path }))).toEqual([]);
 });

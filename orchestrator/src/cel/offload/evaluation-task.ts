@@ -9,6 +9,7 @@ import type { ExpressionInput, MatchCondition, MatchVerdict } from '../admission
 import type { RuleInput, RuleVerdict } from '../crd/crd-rules.ts';
 import { ruleTree } from '../crd/rule-node.ts';
 import { RuleRun } from '../crd/validate-rules.ts';
+import { atOnce } from '../in-steps.ts';
 
 /** What expressions see, as far as it can be sent to another thread. */
 export type SentInput = Omit<ExpressionInput, 'authorizer'>;
@@ -59,18 +60,18 @@ export function doTask(task: EvaluationTask): EvaluationReply {
       case 'rules':
         return doRules(task);
       case 'policy': {
-        const policy = new CompiledPolicy(task.spec);
+        const policy = atOnce(CompiledPolicy.compiling(task.spec));
         return { type: 'policy', verdict: policy.run(task.input, decideBy(task.known), forEver) };
       }
       case 'mutation': {
         const { index, input, known } = task;
-        const mutations = new CompiledMutations(task.spec);
+        const mutations = atOnce(CompiledMutations.compiling(task.spec));
         const decide = decideBy(known);
         if (index === 'match') return { type: 'conditions', verdict: mutations.match(input, decide, forEver) };
         return { type: 'mutation', mutation: mutations.mutation(index, input, { decide, patience: forEver }) };
       }
       case 'conditions': {
-        const conditions = new CompiledConditions(task.conditions);
+        const conditions = atOnce(CompiledConditions.compiling(task.conditions));
         const verdict = conditions.run(task.input, { ...task, decide: decideBy(task.known), patience: forEver });
         return { type: 'conditions', verdict };
       }
@@ -83,7 +84,7 @@ export function doTask(task: EvaluationTask): EvaluationReply {
 
 function doRules({ schema, isRoot, input }: EvaluationTask & { readonly type: 'rules' }): EvaluationReply {
   const warnings: string[] = [];
-  const tree = ruleTree(schema, isRoot);
+  const tree = atOnce(ruleTree(schema, isRoot));
   const told = { ...input, warn: (text: string) => void warnings.push(text) };
   const verdict = tree ? new RuleRun(told, forEver).run(tree, told) : { errors: [], budget: input.budget ?? 0 };
   return { type: 'rules', verdict, warnings };

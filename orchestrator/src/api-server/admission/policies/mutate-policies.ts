@@ -2,10 +2,11 @@ import { ApiError, type MutatingAdmissionPolicyBindingSpec, type MutatingAdmissi
 import { CompiledMutations, type Mutation } from '../../../cel/admission/compile-mutations.ts';
 import { withDecisions } from '../../../cel/admission/decisions.ts';
 import type { MatchVerdict } from '../../../cel/admission/match-conditions.ts';
+import { inTurns } from '../../../cel/in-steps.ts';
 import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
 import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
-import { evaluationCost } from '../../decoding/costs.ts';
+import { evaluatingCost } from '../../decoding/costs.ts';
 import { breathe, isLarge, markLarge } from '../../decoding/large-bodies.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
@@ -29,7 +30,7 @@ interface Failure {
   readonly invalid: boolean;
 }
 
-const compiled = new WeakMap<AnyObject, CompiledMutations>();
+const compiled = new WeakMap<AnyObject, Promise<CompiledMutations>>();
 
 /** One policy after the other, each sees what those before it changed (policy/mutating/dispatcher.go). @throws ApiError */
 export async function mutateByPolicies(
@@ -104,7 +105,7 @@ class PolicyMutation {
 
   async #invoke(definition: ResourceDefinition, binding: string, params: AnyObject | null): Promise<void> {
     const { request, parts, rounds, reinvocation } = this.#about;
-    const pause = turns.goOn(evaluationCost(this.#spec, compiled.has(this.#policy)));
+    const pause = turns.goOn(evaluatingCost(this.#spec));
     if (pause) await pause;
     const { authorizer, ...input } = await policyInput(definition, request, parts);
     const verdict = await this.#match({ ...input, params }, authorizer);
@@ -150,10 +151,11 @@ class PolicyMutation {
     return changed;
   }
 
-  #match(input: SentInput, authorizer: Authorizer): Promise<MatchVerdict> {
+  async #match(input: SentInput, authorizer: Authorizer): Promise<MatchVerdict> {
     const spec = this.#spec;
+    const program = await this.#program();
     return withDecisions<MatchVerdict>(authorizer, {
-      here: (decide) => this.#program().match(input, decide, patience),
+      here: (decide) => program.match(input, decide, patience),
       aside: async (known) => {
         const reply = await evaluateAside({ type: 'mutation', spec, index: 'match', input, known });
         if (reply.type === 'undecided') return { undecided: reply.attributes };
@@ -162,10 +164,11 @@ class PolicyMutation {
     });
   }
 
-  #mutation(index: number, input: SentInput, authorizer: Authorizer): Promise<Mutation> {
+  async #mutation(index: number, input: SentInput, authorizer: Authorizer): Promise<Mutation> {
     const spec = this.#spec;
+    const program = await this.#program();
     return withDecisions<Mutation>(authorizer, {
-      here: (decide) => this.#program().mutation(index, input, { decide, patience }),
+      here: (decide) => program.mutation(index, input, { decide, patience }),
       aside: async (known) => {
         const reply = await evaluateAside({ type: 'mutation', spec, index, input, known }).catch((error: Error) => {
           throw new MutationError(error.message);
@@ -176,10 +179,10 @@ class PolicyMutation {
     });
   }
 
-  #program(): CompiledMutations {
+  #program(): Promise<CompiledMutations> {
     let program = compiled.get(this.#policy);
     if (!program) {
-      program = new CompiledMutations(this.#spec);
+      program = inTurns(CompiledMutations.compiling(this.#spec));
       compiled.set(this.#policy, program);
     }
     return program;

@@ -1,10 +1,11 @@
 import { ApiError, type ValidatingAdmissionPolicyBindingSpec, type ValidatingAdmissionPolicySpec } from '@berth/kube';
 import { CompiledPolicy, type PolicyVerdict } from '../../../cel/admission/compile-policy.ts';
 import { withDecisions } from '../../../cel/admission/decisions.ts';
+import { inTurns } from '../../../cel/in-steps.ts';
 import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
 import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
-import { evaluationCost } from '../../decoding/costs.ts';
+import { evaluatingCost } from '../../decoding/costs.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { PolicyCheckResult, PolicyMetrics } from '../../metrics/policy-metrics.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';
@@ -30,7 +31,7 @@ interface Denial {
   readonly reason?: string;
 }
 
-const compiled = new WeakMap<AnyObject, CompiledPolicy>();
+const compiled = new WeakMap<AnyObject, Promise<CompiledPolicy>>();
 const maxAnnotation = 10 * 1024;
 
 /** Asks every policy; the first refusal is told (policy/validating/dispatcher.go). @throws ApiError */
@@ -105,9 +106,9 @@ class PolicyCheck {
 
   async #evaluate(input: SentInput, authorizer: Authorizer): Promise<PolicyVerdict> {
     // There may be hundreds of policies about one object.
-    const pause = turns.goOn(evaluationCost(this.#spec, compiled.has(this.#policy)));
+    const pause = turns.goOn(evaluatingCost(this.#spec));
     if (pause) await pause;
-    const program = this.#compiled();
+    const program = await this.#compiled();
     const spec = this.#spec;
     return withDecisions<PolicyVerdict>(authorizer, {
       here: (decide) => program.run(input, decide, patience),
@@ -122,10 +123,10 @@ class PolicyCheck {
     });
   }
 
-  #compiled(): CompiledPolicy {
+  #compiled(): Promise<CompiledPolicy> {
     let program = compiled.get(this.#policy);
     if (!program) {
-      program = new CompiledPolicy(this.#spec);
+      program = inTurns(CompiledPolicy.compiling(this.#spec));
       compiled.set(this.#policy, program);
     }
     return program;

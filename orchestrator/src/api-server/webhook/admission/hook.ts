@@ -1,7 +1,5 @@
 import type { MutatingWebhook, ValidatingWebhook } from '@berth/kube';
 import type { MatchConditions } from '../../../cel/admission/match-conditions.ts';
-import { compilingCost } from '../../decoding/costs.ts';
-import { turns } from '../../decoding/turns.ts';
 
 export type AnyWebhook = ValidatingWebhook & Pick<MutatingWebhook, 'reinvocationPolicy'>;
 
@@ -27,9 +25,6 @@ export class Hook {
 
   async #compiled(): Promise<MatchConditions> {
     const { compileMatchConditions } = await import('../../../cel/admission/compile-match-conditions.ts');
-    // Of all that waited for the first import.
-    const pause = turns.goOn(compilingCost(this.webhook));
-    if (pause) await pause;
     return compileMatchConditions(this.webhook.matchConditions ?? []);
   }
 }
