@@ -3,7 +3,7 @@ import { createServer, type ServerHttp2Session } from 'node:http2';
 import { type AddressInfo, connect } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { setImmediate } from 'node:timers/promises';
-import { expect, test } from 'vitest';
+import { beforeEach, expect, test } from 'vitest';
 import { pauseReading, pieceRead } from './pause-reading.ts';
 
 class ASession extends EventEmitter {
@@ -35,6 +35,11 @@ class ASession extends EventEmitter {
     this.isRead = isRead;
   }
 }
+
+/** A thread has one event loop: a turn of the test before, and those it keeps waiting, are over. */
+beforeEach(async () => {
+  for (let i = 0; i < 10; i++) await setImmediate();
+});
 
 test('once a turn has read enough nobody is read, in the next all but who took it, who goes on after a turn with room', async () => {
   using greedy = new ASession();
