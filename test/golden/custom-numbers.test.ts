@@ -1,6 +1,7 @@
-import { afterAll, beforeAll, expect, test, vi } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
 import { fooDefinition } from '../../orchestrator/src/api-server/custom-resources/custom-resources.harness.ts';
 import { anApiServer } from '../harness/api-server.ts';
+import { eventually } from '../harness/eventually.ts';
 
 /** Numbers of custom resources, and of built-in kinds, in all the forms that JSON has; the answers are a kube-apiserver's. */
 
@@ -25,7 +26,7 @@ beforeAll(async () => {
   const body = fooDefinition({ schema, version: { subresources: { scale } } });
   const made = await server.send({ method: 'POST', path: '/apis/apiextensions.k8s.io/v1/customresourcedefinitions', contentType: 'application/json', body });
   if (made.status !== 201) throw new Error(made.text);
-  await vi.waitFor(async () => expect((await server.send({ method: 'GET', path: foos })).status).toBe(200), 30_000);
+  await eventually(async () => (await server.send({ method: 'GET', path: foos })).status === 200);
 });
 afterAll(() => server[Symbol.asyncDispose]());
 
