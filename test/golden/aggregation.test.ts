@@ -1,12 +1,14 @@
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import type { IncomingMessage } from 'node:http';
 import { connect as connectHttp2 } from 'node:http2';
-import { networkInterfaces } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
+import { join } from 'node:path';
 import type { Duplex } from 'node:stream';
 import { connect, type TLSSocket } from 'node:tls';
 import { gzipSync } from 'node:zlib';
 import { expect, test } from 'vitest';
-import { anApiServer, anAuthority, type Exchange } from '../harness/api-server.ts';
+import { anApiServer, anAuthority, type Exchange, type Pair } from '../harness/api-server.ts';
 import { aFile } from '../harness/kubeconfig-file.ts';
 import { type Answerer, aWebhookServer } from '../harness/webhook-server.ts';
 
@@ -27,7 +29,15 @@ const list = {
 
 async function aWorld(answer: Answerer) {
   const proxies = await anAuthority('CN=front-proxy');
-  const proxyClient = await proxies.issue('CN=aggregator', 'client');
+  const pair = await proxies.issue('CN=aggregator', 'client');
+  const folder = mkdtempSync(join(tmpdir(), 'berth-aggregation-'));
+  const files = { cert: join(folder, 'proxy.crt'), key: join(folder, 'proxy.key') };
+  const put = ({ cert, key }: Pair) => {
+    writeFileSync(files.cert, cert);
+    writeFileSync(files.key, key);
+  };
+  put(pair);
+  const proxyClient = { ...pair, files };
   const remote = await aWebhookServer((asked, response) => (asked.path === root ? list : answer(asked, response)), {
     names: ['metrics.default.svc'],
     address: '0.0.0.0',
@@ -58,6 +68,8 @@ async function aWorld(answer: Answerer) {
   return {
     api,
     remote,
+    proxies,
+    put,
     send,
     make,
     condition,
@@ -65,9 +77,31 @@ async function aWorld(answer: Answerer) {
     async [Symbol.asyncDispose]() {
       await api[Symbol.asyncDispose]();
       await remote[Symbol.asyncDispose]();
+      rmSync(folder, { recursive: true });
     },
   };
 }
+
+test.skipIf(!address)('another certificate for servers behind APIServices counts from then on', async () => {
+  const shown = new Set<string>();
+  await using world = await aWorld((_, { socket }) => {
+    shown.add((socket as TLSSocket).getPeerCertificate().subject.CN as string);
+    return { kind: 'LoadList', items: [] };
+  });
+  await world.serve();
+  const lists = () => world.send({ method: 'GET', path: `${root}/namespaces/default/loads` });
+  expect(await lists()).toMatchObject({ status: 200 });
+  expect([...shown]).toEqual(['aggregator']);
+  world.put(await world.proxies.issue('CN=renewed', 'client'));
+  await expect.poll(async () => (await lists(), [...shown])).toEqual(['aggregator', 'renewed']);
+  // A connection that was kept shows no more who its client was before.
+  shown.clear();
+  await lists();
+  expect([...shown]).toEqual(['renewed']);
+  // One that the server does not know: it is asked at once whether it answers yet.
+  world.put(await (await anAuthority('CN=others')).issue('CN=stranger', 'client'));
+  await expect.poll(async () => (await world.condition()).slice(0, 2)).toEqual(['False', 'FailedDiscoveryCheck']);
+});
 
 test.skipIf(!address)('an APIService is available when its server answers, and is found by clients then', async () => {
   await using world = await aWorld(() => ({ kind: 'LoadList', items: [] }));

@@ -1,3 +1,4 @@
+import { join } from 'node:path';
 import type { Clock, Logger, Rng } from '@berth/kit';
 import type { Informers, KubeClient } from '@berth/kube';
 import { linuxMounter } from '@berth/linux';
@@ -18,7 +19,7 @@ import { Recorders } from './control-plane.ts';
 import { CsiDriverProcess } from './csi-driver-process.ts';
 import type { NodeDirs } from './data-dir.ts';
 import { kubeletAccess } from './kubelet-access.ts';
-import type { Pki } from './pki.ts';
+import { credentialFiles, type Pki } from './pki.ts';
 import { kubernetesVersion } from './version.ts';
 
 /** As external-provisioner looks by default. */
@@ -36,8 +37,8 @@ export interface NodeStackOptions {
   readonly driverCommand: readonly [string, ...string[]];
   /** Pools of its driver beside its own. With some, schedulers are told what room there is. */
   readonly pools: readonly string[];
-  /** With it, API servers of other processes reach the kubelet, too. */
-  readonly kubeletPki?: Pki;
+  /** With it, API servers of other processes reach the kubelet, too; `folder`: where it is, and is followed. */
+  readonly kubeletPki?: Pki & { readonly folder: string };
   readonly clock: Clock;
   readonly rng: Rng;
   readonly log: Logger;
@@ -123,7 +124,7 @@ export async function startNode(options: NodeStackOptions, signal: AbortSignal):
 
 /** Where others may have to reach the kubelet. */
 async function startServer(
-  { name, addresses, kubeletPki: pki, client, log }: NodeStackOptions,
+  { name, addresses, kubeletPki: pki, client, clock, log }: NodeStackOptions,
   api: () => NodeApi | undefined,
   signal: AbortSignal,
 ): Promise<KubeletServer | undefined> {
@@ -131,7 +132,13 @@ async function startServer(
   if (!pki || address === undefined) return undefined;
   const { startKubeletServer } = await import('../kubelet/server/kubelet-server.ts');
   const tls = { ...pki.server, clientCa: pki.ca };
-  return startKubeletServer({ nodeName: name, address, ...tls, api, mayDo: kubeletAccess(client, name), log }, signal);
+  const mayDo = kubeletAccess(client, name);
+  const server = await startKubeletServer({ nodeName: name, address, ...tls, api, mayDo, log }, signal);
+  const { followCredentialFiles } = await import('../api-server/http/follow-credentials.ts');
+  const [cert, key, clientCa] = credentialFiles.map((file) => join(pki.folder, file)) as [string, string, string];
+  const files = { cert, key, clientCa };
+  followCredentialFiles({ files, now: tls, of: `node ${name}`, use: (next) => server.renew(next), clock, log }, signal);
+  return server;
 }
 
 async function startRuntime(options: NodeStackOptions, signal: AbortSignal) {

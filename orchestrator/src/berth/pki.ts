@@ -6,6 +6,9 @@ import { BerthError } from './berth-error.ts';
 import { frontProxyCaFile } from './front-proxy-defaults.ts';
 
 /** A certificate and its private key, in PEM. */
+/** What servers of this machine are shown by, and who may come to them. */
+export const credentialFiles = ['server.crt', 'server.key', 'ca.crt'] as const;
+
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;

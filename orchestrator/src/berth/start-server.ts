@@ -1,9 +1,10 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Clock, Logger, Rng } from '@berth/kit';
+import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
 import { IdlePolling } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { ServiceRanges } from '../api-server/admission/service-allocation.ts';
+import { checkKeyPair } from '../api-server/configuration/follow-key-pair.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../api-server/create-api-server.ts';
 import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { Listener } from '../api-server/http/listener.ts';
@@ -18,9 +19,9 @@ import { BerthError } from './berth-error.ts';
 import { listenError } from './check-port.ts';
 import type { DataDir } from './data-dir.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
-import { defaultFrontProxy, frontProxyCaFile } from './front-proxy-defaults.ts';
+import { defaultFrontProxy, frontProxyCaFile, frontProxyName } from './front-proxy-defaults.ts';
 import { openStore } from './open-store.ts';
-import type { KeyPair, Pki } from './pki.ts';
+import { credentialFiles, type KeyPair, type Pki } from './pki.ts';
 import { localHost, publicAddress } from './server-names.ts';
 import { verifyingKeysOf } from './service-account-flags.ts';
 
@@ -108,10 +109,13 @@ async function frontProxyOf({
   data,
   pki,
 }: StartServerOptions): Promise<Pick<ApiServerOptions, 'authentication' | 'proxyClient'>> {
-  if (proxyClientFiles) return { authentication, proxyClient: await readProxyClient(proxyClientFiles) };
+  if (proxyClientFiles)
+    return { authentication, proxyClient: { ...(await readProxyClient(proxyClientFiles)), files: proxyClientFiles } };
   if (authentication.frontProxy) return { authentication };
+  const [cert, key] = ['crt', 'key'].map((end) => join(data.pki, `${frontProxyName}.${end}`)) as [string, string];
+  const files = { cert, key };
   const frontProxy = defaultFrontProxy(join(data.pki, frontProxyCaFile));
-  return { authentication: { ...authentication, frontProxy }, proxyClient: pki.frontProxy };
+  return { authentication: { ...authentication, frontProxy }, proxyClient: { ...pki.frontProxy, files } };
 }
 
 async function readProxyClient(files: KeyPair): Promise<KeyPair> {
@@ -123,6 +127,12 @@ async function readProxyClient(files: KeyPair): Promise<KeyPair> {
     read('--proxy-client-cert-file', files.cert),
     read('--proxy-client-key-file', files.key),
   ]);
+  try {
+    checkKeyPair({ cert, key });
+  } catch (cause) {
+    const of = `--proxy-client-cert-file ${files.cert} and --proxy-client-key-file ${files.key}`;
+    throw new BerthError('Usage', `${of}: ${messageOf(cause)}`, { cause });
+  }
   return { cert, key };
 }
 
@@ -139,7 +149,7 @@ async function started(start: typeof createApiServer, options: ApiServerOptions)
 type Paths = [cert: string, key: string, clientCa: string];
 
 async function listen(api: ApiServer, { address, port, pki, data }: StartServerOptions): Promise<Listener> {
-  const [cert, key, clientCa] = ['server.crt', 'server.key', 'ca.crt'].map((name) => join(data.pki, name)) as Paths;
+  const [cert, key, clientCa] = credentialFiles.map((name) => join(data.pki, name)) as Paths;
   try {
     return await api.listen({ address, port, ...pki.server, clientCa: pki.ca, files: { cert, key, clientCa } });
   } catch (error) {

@@ -138,7 +138,7 @@ async function startAll(context: Context, stack: AsyncDisposableStack): Promise<
     imagesFolder: data.images,
     addresses: [hostAddress],
     driverCommand: context.driverCommand,
-    ...(context.etcd ? { kubeletPki: pki } : {}),
+    ...(context.etcd ? { kubeletPki: { ...pki, folder: data.pki } } : {}),
     clock,
     rng,
     log,

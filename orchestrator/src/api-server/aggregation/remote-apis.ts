@@ -1,5 +1,6 @@
 import { Backoff, messageOf } from '@berth/kit';
 import type { Counter, MetricRegistry, SeriesOf } from '../../metrics/metric-registry.ts';
+import { followKeyPair, type KeyPair } from '../configuration/follow-key-pair.ts';
 import { followObjects } from '../follow-objects.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { ServerContext } from '../server-context.ts';
@@ -25,7 +26,7 @@ const watched = [
 /** APIServices that stand for other servers: which there are, whether they answer, what they serve. Without any it costs nothing. */
 export class RemoteApis {
   readonly #context: ServerContext;
-  readonly #client: ProxyClient;
+  #client: ProxyClient;
   readonly #apis = new Map<string, RemoteApi>();
   readonly #checks = new Map<string, Disposable>();
   readonly #backoff = new Backoff(retry);
@@ -77,6 +78,7 @@ export class RemoteApis {
     const storage = this.#context.storageOf('apiregistration.k8s.io', 'apiservices');
     if (!storage) return;
     signal.addEventListener('abort', () => this.#clear(), { once: true });
+    this.#followClient(signal);
     await followObjects(
       storage,
       {
@@ -86,6 +88,19 @@ export class RemoteApis {
       },
       { log: this.#context.log, clock: this.#context.clock, signal },
     );
+  }
+
+  /** Who did not know the certificate before is asked again at once. */
+  #followClient(signal: AbortSignal): void {
+    const { cert, key, files } = this.#client;
+    if (!files || cert === undefined || key === undefined) return;
+    const { clock, log } = this.#context;
+    const use = (pair: KeyPair) => {
+      this.#client = { ...pair, files };
+      for (const name of this.#apis.keys()) this.#checkIn(name, 0, signal);
+    };
+    const of = 'the certificate and key for servers behind APIServices';
+    followKeyPair({ files, now: { cert, key }, of, use, clock, log }, signal);
   }
 
   #clear(): void {

@@ -1,3 +1,4 @@
+import type { KeyPair } from '../configuration/follow-key-pair.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { User } from '../user.ts';
 import type { HttpsTarget } from '../webhook/https-caller.ts';
@@ -11,6 +12,8 @@ export interface ProxyClient {
   /** PEM; absent: they have to believe us without. */
   readonly cert?: string;
   readonly key?: string;
+  /** Where they are followed; absent: nowhere. */
+  readonly files?: KeyPair;
 }
 
 export interface RemoteAsk {

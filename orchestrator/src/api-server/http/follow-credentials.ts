@@ -1,9 +1,8 @@
-import { createPrivateKey, X509Certificate } from 'node:crypto';
 import type { Clock, Logger } from '@berth/kit';
 import { certificatesOf } from '../authentication/certificate-roots.ts';
 import type { FrontProxy } from '../authentication/front-proxy.ts';
-import { followFile } from '../configuration/follow-file.ts';
-import { readFileText } from '../configuration/read-file-text.ts';
+import { type FollowedFile, followFile } from '../configuration/follow-file.ts';
+import { followKeyPair } from '../configuration/follow-key-pair.ts';
 import type { Credentials, Listener, ListenOptions } from './listener.ts';
 
 export interface FollowedCredentials {
@@ -17,52 +16,54 @@ export interface FollowedCredentials {
   readonly log: Logger;
 }
 
-/**
- * Reads certificate, key and authorities again when their files change; what is wrong or half-written then changes nothing
- * (apiserver dynamiccertificates).
- */
-export function followCredentials(followed: FollowedCredentials, signal: AbortSignal): void {
-  const { listener, options, frontProxy, publish, clock, log } = followed;
-  let { cert, key, clientCa } = options;
-  const follow = (path: string, text: string, of: string, use: (now: string) => Promise<void>) =>
-    followFile({ path, text, of, use, clock, log, reloaded: () => undefined }, signal);
-  const renew = (next: Partial<Credentials>) => {
-    const credentials = { cert, key, clientCa, ...next };
-    listener.renew(credentials);
-    ({ cert, key, clientCa } = credentials);
-  };
-  const { files } = options;
-  if (files) {
-    // One of both is replaced before the other.
-    const pair = async () => renew(await readPair(files));
-    follow(files.cert, cert, 'the certificate and key of this server', pair);
-    follow(files.key, key, 'the certificate and key of this server', pair);
-    follow(files.clientCa, clientCa, 'the authorities of clients', async (now) => {
-      checkAuthorities(now);
-      renew({ clientCa: now });
-      await publish(now);
-    });
-  }
-  if (frontProxy)
-    follow(frontProxy.caFile, frontProxy.ca, 'the authorities of front proxies', async (now) => {
-      checkAuthorities(now);
-      frontProxy.trust(now);
-      renew({});
-      await publish(clientCa);
-    });
+interface FollowedFiles extends Pick<FollowedFile, 'of' | 'clock' | 'log'> {
+  readonly files: Credentials;
+  /** What they say, as long as nothing changed. */
+  readonly now: Credentials;
+  readonly use: (credentials: Credentials) => void | Promise<void>;
 }
 
-/** @throws RangeError – they are none, or not of each other. */
-async function readPair(files: Credentials): Promise<Pick<Credentials, 'cert' | 'key'>> {
-  const [cert, key] = await Promise.all([readFileText(files.cert), readFileText(files.key)]);
-  let isPair: boolean;
-  try {
-    isPair = new X509Certificate(cert).checkPrivateKey(createPrivateKey(key));
-  } catch (cause) {
-    throw new RangeError('no certificate and private key', { cause });
-  }
-  if (!isPair) throw new RangeError("the private key is not the certificate's");
-  return { cert, key };
+/** Follows the files of a listener, and tells who is believed. */
+export function followCredentials(followed: FollowedCredentials, signal: AbortSignal): void {
+  const { listener, options, frontProxy, publish, clock, log } = followed;
+  const { files } = options;
+  let { cert, key, clientCa } = options;
+  const use = async (now: Credentials) => {
+    const isOther = now.clientCa !== clientCa;
+    listener.renew(now);
+    ({ cert, key, clientCa } = now);
+    if (isOther) await publish(clientCa);
+  };
+  if (files) followCredentialFiles({ files, now: { cert, key, clientCa }, of: 'this server', use, clock, log }, signal);
+  if (!frontProxy) return;
+  const trust = async (now: string) => {
+    checkAuthorities(now);
+    frontProxy.trust(now);
+    listener.renew({ cert, key, clientCa });
+    await publish(clientCa);
+  };
+  const { caFile: path, ca: text } = frontProxy;
+  const of = 'the authorities of front proxies';
+  followFile({ path, text, of, use: trust, clock, log, reloaded: () => undefined }, signal);
+}
+
+/**
+ * Reads certificate, key and authorities again when their files change; what is wrong or half-written then changes nothing
+ * (apiserver dynamiccertificates). `of`: whose they are.
+ */
+export function followCredentialFiles({ files, now, of, use, ...how }: FollowedFiles, signal: AbortSignal): void {
+  let known = now;
+  const renew = async (next: Partial<Credentials>) => {
+    await use({ ...known, ...next });
+    known = { ...known, ...next };
+  };
+  followKeyPair({ ...how, files, now, of: `the certificate and key of ${of}`, use: renew }, signal);
+  const believe = async (clientCa: string) => {
+    checkAuthorities(clientCa);
+    await renew({ clientCa });
+  };
+  const authorities = { path: files.clientCa, text: now.clientCa, of: 'the authorities of clients', use: believe };
+  followFile({ ...how, ...authorities, reloaded: () => undefined }, signal);
 }
 
 function checkAuthorities(pem: string): void {

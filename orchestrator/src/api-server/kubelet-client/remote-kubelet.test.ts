@@ -90,7 +90,7 @@ async function kubelet(as = 'CN=kube-apiserver, O=system:masters', more: Partial
   };
   const client = { get: async () => ({ metadata: { name: 'node-1' }, status }) } as unknown as KubeClient;
   const remote = new RemoteKubelet({ nodeName: 'node-1', client, ca: authority.cert, ...pair });
-  return { remote, server, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return { remote, server, authority, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 /** An API server's end that clients upgrade at. */
@@ -191,6 +191,19 @@ test('a kubelet whose certificate is of another authority is not believed, and o
     code: 'ServiceUnavailable',
     message: `error trying to reach service: dial tcp 127.0.0.1:${there.server.port}: connect: connection refused`,
   });
+});
+
+test('a kubelet shows its new certificate to those who come then', async () => {
+  const others = await anAuthority('CN=others');
+  await using there = await kubelet();
+  const logs = () => there.remote.logs(target, {}, never).then(text);
+  const before = await logs();
+  there.server.renew({ ...(await others.issue('CN=node-1', 'server')), clientCa: there.authority.cert });
+  await expect(logs()).rejects.toThrow('certificate signed by unknown authority');
+  there.server.renew({ ...(await there.authority.issue('CN=node-1', 'server')), clientCa: there.authority.cert });
+  expect(await logs()).toBe(before);
+  there.server.renew({ ...(await there.authority.issue('CN=node-1', 'server')), clientCa: others.cert });
+  await expect(logs()).rejects.toThrow('Unauthorized');
 });
 
 test('a node that does not tell where its kubelet is has none', async () => {

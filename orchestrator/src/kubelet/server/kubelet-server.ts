@@ -15,13 +15,16 @@ export interface KubeletUser {
   readonly groups: readonly string[];
 }
 
-export interface KubeletServerOptions {
-  readonly nodeName: string;
-  readonly address: string;
-  /** PEM: its own certificate and key, and the authority of those who may come. */
+/** PEM: a server's own certificate and key, and the authority of those who may come. */
+export interface KubeletCredentials {
   readonly cert: string;
   readonly key: string;
   readonly clientCa: string;
+}
+
+export interface KubeletServerOptions extends KubeletCredentials {
+  readonly nodeName: string;
+  readonly address: string;
   /** Undefined until the kubelet runs. */
   readonly api: () => NodeApi | undefined;
   /** Whether somebody may do this with one of these subresources of the node (the authorizer of kubelet's server). */
@@ -31,12 +34,14 @@ export interface KubeletServerOptions {
 
 export interface KubeletServer extends AsyncDisposable {
   readonly port: number;
+  /** Whom new connections are shown, and who may come on them. */
+  renew(credentials: KubeletCredentials): void;
 }
 
 /** Logs, exec, attach, port-forward and the node's own pages, for API servers of other processes, by kubelet's paths over TLS. */
 export async function startKubeletServer(options: KubeletServerOptions, signal: AbortSignal): Promise<KubeletServer> {
-  const { address, cert, key, clientCa } = options;
-  const server = createServer({ cert, key, ca: clientCa, requestCert: true, rejectUnauthorized: false });
+  const { address } = options;
+  const server = createServer({ ...secrets(options), requestCert: true, rejectUnauthorized: false });
   const sockets = new Set<Socket>();
   server.on('connection', (socket: Socket) => {
     sockets.add(socket);
@@ -48,12 +53,17 @@ export async function startKubeletServer(options: KubeletServerOptions, signal: 
   await listening(server, address);
   return {
     port: (server.address() as AddressInfo).port,
+    renew: (credentials) => server.setSecureContext(secrets(credentials)),
     [Symbol.asyncDispose]: () =>
       new Promise((resolve) => {
         server.close(() => resolve());
         for (const socket of sockets) socket.destroy();
       }),
   };
+}
+
+function secrets({ cert, key, clientCa }: KubeletCredentials) {
+  return { cert, key, ca: clientCa };
 }
 
 function listening(server: Server, address: string): Promise<void> {
