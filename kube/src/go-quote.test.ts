@@ -3,6 +3,7 @@ import { goQuote } from './go-quote.ts';
 
 test.each([
   ['plain text, ä 語 😀', '"plain text, ä 語 😀"'],
+  ['a\n\t"b" \\ ä', '"a\\n\\t\\"b\\" \\\\ ä"'],
   ['a "b" \\', '"a \\"b\\" \\\\"'],
   ['\u0007\b\f\n\r\t\v', '"\\a\\b\\f\\n\\r\\t\\v"'],
   ['\u0000\u001b\u007f', '"\\x00\\x1b\\x7f"'],

@@ -8,9 +8,9 @@ interface Token {
   readonly text: string;
 }
 
-const symbols: ReadonlySet<string> = new Set(['==', '!=', '=', '!', '(', ')', ',', '>', '<']);
+const symbols = ['==', '!=', '=', '!', '(', ')', ',', '>', '<'];
 /** A symbol or a word, whatever of both is between blanks. */
-const token = /==|!=|[=!(),<>]|[^=!(),<> \t\r\n]+/g;
+const pattern = /==|!=|[=!(),<>]|[^=!(),<> \t\r\n]+/g;
 const operators: Readonly<Record<string, LabelOperator>> = {
   in: 'in',
   notin: 'notin',
@@ -24,7 +24,7 @@ const operatorNames = 'in, notin, =, ==, !=, gt, lt';
 
 /** Reads `a=b,c in (d,e),!f` (apimachinery labels.Parse, its grammar and its words). @throws SelectorError */
 export function parseRequirements(text: string): LabelRequirement[] {
-  const reader = new Reader(tokens(text));
+  const reader = new Reader(readable(text));
   const requirements: LabelRequirement[] = [];
   if (reader.peek().kind === 'end') return requirements;
   if (!reader.startsRequirement()) fail(reader.peek(), ", expected: !, identifier, or 'end of string'");
@@ -37,36 +37,45 @@ export function parseRequirements(text: string): LabelRequirement[] {
   }
 }
 
+const end: Token = { kind: 'end', text: '' };
+const symbolTokens = new Map(symbols.map((text): [string, Token] => [text, { kind: 'symbol', text }]));
+
 /** To upstream's lexer a NUL ends what is before it; where nothing is, the text. */
-function tokens(text: string): Token[] {
-  const [read = ''] = text.replace(/([^ \t\r\n\0])\0/g, '$1 ').split('\0', 1);
-  const found = (read.match(token) ?? []).map(
-    (each): Token => ({ kind: symbols.has(each) ? 'symbol' : 'word', text: each }),
-  );
-  found.push({ kind: 'end', text: '' });
-  return found;
+function readable(text: string): string {
+  return text.replace(/([^ \t\r\n\0])\0/g, '$1 ').split('\0', 1)[0] as string;
 }
 
 function fail(token: Token, expected: string): never {
   throw new SelectorError(`found '${token.text}'${expected}`);
 }
 
+/** One token at a time: a selector may have hundreds of thousands. */
 class Reader {
-  readonly #tokens: readonly Token[];
+  readonly #text: string;
   #at = 0;
+  #next: Token;
 
-  constructor(list: readonly Token[]) {
-    this.#tokens = list;
+  constructor(text: string) {
+    this.#text = text;
+    this.#next = this.#read();
   }
 
   peek(): Token {
-    return this.#tokens[Math.min(this.#at, this.#tokens.length - 1)] as Token;
+    return this.#next;
   }
 
   take(): Token {
-    const token = this.peek();
-    this.#at++;
+    const token = this.#next;
+    this.#next = this.#read();
     return token;
+  }
+
+  #read(): Token {
+    pattern.lastIndex = this.#at;
+    const text = pattern.exec(this.#text)?.[0];
+    if (text === undefined) return end;
+    this.#at = pattern.lastIndex;
+    return symbolTokens.get(text) ?? { kind: 'word', text };
   }
 
   startsRequirement(): boolean {
@@ -95,8 +104,8 @@ class Reader {
     const token = this.take();
     const operator = operators[token.text];
     if (!operator) fail(token, `, expected: ${operatorNames}`);
-    const values = operator === 'in' || operator === 'notin' ? this.#values() : [this.#value()];
-    return { key: key.text, operator, values: [...new Set(values)].toSorted() };
+    if (operator !== 'in' && operator !== 'notin') return { key: key.text, operator, values: [this.#value()] };
+    return { key: key.text, operator, values: [...new Set(this.#values())].toSorted() };
   }
 
   #ends(): boolean {
@@ -107,7 +116,7 @@ class Reader {
   #skip(symbol: string): boolean {
     const { kind, text } = this.peek();
     if (kind !== 'symbol' || text !== symbol) return false;
-    this.#at++;
+    this.take();
     return true;
   }
 

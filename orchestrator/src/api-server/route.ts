@@ -184,15 +184,18 @@ function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly strin
   return rest.length === 3 && (namespaces?.subresources.some(({ name }) => name === rest[2]) ?? false);
 }
 
+/** More than are looked at of any path; each who looks for its own copies them. */
+const mostSegments = 16;
+
 /** Most paths: nothing in them is escaped or empty. */
 const plainPath = /^(?:\/[\w:.-]+)+$/;
 
 /** As upstream's router has it: slashes at the end say nothing, more than one at the beginning names nothing. */
 function segmentsOf(path: string): string[] {
-  if (plainPath.test(path)) return path.slice(1).split('/');
+  if (plainPath.test(path)) return path.slice(1).split('/', mostSegments);
   const decoded = decodedPath(path);
   if (!/^\/(?!\/)/.test(decoded) && decoded !== '') throw notFoundPath();
-  return withoutEnd(decoded.slice(1), '/').split('/');
+  return withoutEnd(decoded.slice(1), '/').split('/', mostSegments);
 }
 
 export function notFoundPath() {

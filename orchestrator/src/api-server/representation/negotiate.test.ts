@@ -1,4 +1,4 @@
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { aggregatedFormOf, negotiate, plainFormatOf, protobufMedia } from './negotiate.ts';
 
 const json = { format: 'json', as: undefined, version: 'v1' };
@@ -93,4 +93,14 @@ test('the first offered version of aggregated discovery is chosen, unless the pl
   expect(chosen('text/html', wanted('v2', protobufMedia), wanted('v2'))).toEqual({ format: 'protobuf', version: 'v2' });
   expect(chosen(wanted('v2', 'application/yaml'))).toEqual({ format: 'yaml', version: 'v2' });
   expect(chosen(protobufMedia, wanted('v2'))).toBeUndefined();
+});
+
+test('of a header of a hundred thousand parameters some thousands are read', () => {
+  const trim = vi.spyOn(String.prototype, 'trim');
+  expect(negotiate(`application/yaml${';a=b'.repeat(60_000)}`)).toMatchObject({ format: 'yaml' });
+  expect(negotiate(`${`text/html${';a=b'.repeat(2000)},`.repeat(30)}application/yaml`)).toMatchObject({
+    format: 'yaml',
+  });
+  expect(trim.mock.calls.length).toBeLessThan(40_000);
+  trim.mockRestore();
 });

@@ -132,15 +132,27 @@ const inHosts = /^[A-Za-z0-9\-._~!$&'()*+,;=:[\]<>"]$/;
 /** Hosts are held to fewer signs, and may only escape what is no ASCII. */
 function unescaped(text: string, place: 'host' | 'zone' | 'path' | 'user' | 'fragment'): string {
   const isHost = place === 'host' || place === 'zone';
-  const pieces = text.match(/%[\s\S]{0,2}|[^%]/gu) ?? [];
-  for (const piece of pieces) {
+  // Piece by piece only what may be wrong: a path may have half a million signs.
+  for (const [piece] of text.matchAll(isHost ? escapesAndSigns : escapes)) {
     if (piece.startsWith('%')) checkEscape(piece, place);
-    else if (isHost && piece < '\x80' && !inHosts.test(piece))
-      throw new UrlError(`invalid character ${goQuote(piece)} in host name`);
+    else if (isHost && !inHosts.test(piece)) throw new UrlError(`invalid character ${goQuote(piece)} in host name`);
   }
-  return Buffer.concat(
-    pieces.map((piece) => (/^%../.test(piece) ? Buffer.from(piece.slice(1), 'hex') : Buffer.from(piece))),
-  ).toString();
+  return text.includes('%') ? bytesOf(text).toString() : text;
+}
+
+const escapes = /%[\s\S]{0,2}/gu;
+const escapesAndSigns = /%[\s\S]{0,2}|[\x00-\x7f]/gu;
+
+/** All escapes are whole. */
+function bytesOf(text: string): Buffer {
+  const bytes = Buffer.from(text);
+  let length = 0;
+  for (let at = 0; at < bytes.length; at++) {
+    const isEscape = bytes[at] === 0x25;
+    bytes[length++] = isEscape ? Number.parseInt(bytes.toString('latin1', at + 1, at + 3), 16) : (bytes[at] as number);
+    if (isEscape) at += 2;
+  }
+  return bytes.subarray(0, length);
 }
 
 function checkEscape(piece: string, place: string): void {

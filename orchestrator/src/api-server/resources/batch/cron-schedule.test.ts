@@ -7,6 +7,7 @@ test.each([
   '1-5/2 5/15 1,,2 * sun',
   '@daily',
   '@every 1h30m',
+  '@every 0',
   'TZ=UTC 0 0 * * *',
 ])('%s is a schedule', (schedule) => {
   expect(scheduleComplaint(schedule)).toBeUndefined();
@@ -23,6 +24,12 @@ test.each([
   ['1-2-3 * * * *', 'too many hyphens: 1-2-3'],
   ['a * * * *', 'failed to parse int from a: strconv.Atoi: parsing "a": invalid syntax'],
   ['@nope', 'unrecognized descriptor: @nope'],
+  [
+    '99999999999999999999 * * * *',
+    'failed to parse int from 99999999999999999999: strconv.Atoi: parsing "99999999999999999999": value out of range',
+  ],
+  ['@every 1x', 'failed to parse duration @every 1x: time: unknown unit "x" in duration "1x"'],
+  ['@every 9999999999h', 'failed to parse duration @every 9999999999h: time: invalid duration "9999999999h"'],
 ])('%s is refused in the words of the parser', (schedule, complaint) => {
   expect(scheduleComplaint(schedule)).toBe(complaint);
 });

@@ -1,3 +1,6 @@
+import { asInt64, goQuote } from '@berth/kube';
+import { durationComplaint, durationMs } from '../../go-duration.ts';
+
 /** What is wrong with a cron schedule, in the words of the parser upstream uses (robfig/cron v3, standard five fields). */
 export function scheduleComplaint(schedule: string): string | undefined {
   const zone = /^(?:TZ|CRON_TZ)=(\S*)\s+(.*)$/s.exec(schedule);
@@ -35,14 +38,16 @@ const descriptors = new Set(['@yearly', '@annually', '@monthly', '@weekly', '@da
 
 function descriptorComplaint(text: string): string | undefined {
   if (descriptors.has(text)) return undefined;
-  const every = /^@every (.*)$/.exec(text)?.[1];
-  if (every === undefined) return `unrecognized descriptor: ${text}`;
-  if (/^([+-]?(\d+(\.\d*)?|\.\d+)(ns|us|µs|ms|s|m|h))+$/.test(every)) return undefined;
-  return `failed to parse duration ${text}: time: invalid duration ${JSON.stringify(every)}`;
+  const prefix = '@every ';
+  if (!text.startsWith(prefix)) return `unrecognized descriptor: ${text}`;
+  const every = text.slice(prefix.length);
+  if (durationMs(every) !== undefined) return undefined;
+  return `failed to parse duration ${text}: ${durationComplaint(every)}`;
 }
 
 function fieldComplaint(field: string, limits: Bounds): string | undefined {
-  for (const part of field.split(',').filter((text) => text !== '')) {
+  // A field has a hundred parts, and many as a text has room for.
+  for (const part of new Set(field.split(',').filter((text) => text !== ''))) {
     const complaint = rangeComplaint(part, limits);
     if (complaint !== undefined) return complaint;
   }
@@ -73,7 +78,9 @@ function number(text: string, names: readonly string[]): number | string {
   const named = text === '' ? -1 : names.indexOf(text.toLowerCase());
   if (named >= 0) return named;
   if (!/^[+-]?\d+$/.test(text))
-    return `failed to parse int from ${text}: strconv.Atoi: parsing ${JSON.stringify(text)}: invalid syntax`;
+    return `failed to parse int from ${text}: strconv.Atoi: parsing ${goQuote(text)}: invalid syntax`;
+  if (asInt64(text) === undefined)
+    return `failed to parse int from ${text}: strconv.Atoi: parsing ${goQuote(text)}: value out of range`;
   const value = Number(text);
   return value < 0 ? `negative number (${value}) not allowed: ${text}` : value;
 }
