@@ -35,11 +35,11 @@ async function read(request: ServerRequest, plural: string): Promise<unknown> {
 }
 
 test.each([
-  ['half a megabyte in one string', post(bytes({ data: { a: 'x'.repeat(500_000) } })), false],
-  ['a megabyte in one string', post(bytes({ data: { a: 'x'.repeat(1_000_000) } })), true],
-  ['four thousand values', post(bytes({ data: Array(3990).fill(1) })), false],
-  ['five thousand values', post(bytes({ data: Array(5000).fill(1) })), true],
-  ['five thousand values as a patch', post(bytes(Array(5000).fill({})), 'application/json-patch+json'), true],
+  ['a quarter of a megabyte in one string', post(bytes({ data: { a: 'x'.repeat(250_000) } })), false],
+  ['half a megabyte in one string', post(bytes({ data: { a: 'x'.repeat(500_000) } })), true],
+  ['two thousand values', post(bytes({ data: Array(1990).fill(1) })), false],
+  ['two and a half thousand values', post(bytes({ data: Array(2500).fill(1) })), true],
+  ['two and a half thousand values as a patch', post(bytes(Array(2500).fill({})), 'application/json-patch+json'), true],
   ['long YAML', post(Buffer.alloc(40_000, 'a: b\n'), 'application/yaml'), true],
   ['long YAML that is JSON', post(bytes({ a: 'x'.repeat(40_000) }), 'application/apply-patch+yaml'), false],
   ['short YAML that nests deep', post(bytes(`a:\n- ${'[- '.repeat(301)}`), 'application/yaml'), true],
@@ -47,6 +47,7 @@ test.each([
   ['short YAML with many brackets', post(bytes('- [a]\n'.repeat(400)), 'application/yaml'), false],
   ['long protobuf', post(Buffer.alloc(40_000), 'application/vnd.kubernetes.protobuf'), true],
   ['a long rule', post(bytes({ rule: 'true && '.repeat(4000) })), true, 'customresourcedefinitions'],
+  ['a long schedule', post(bytes({ schedule: '1,'.repeat(20_000) })), true, 'cronjobs'],
   ['a long token', post(bytes({ token: 'a.'.repeat(1_000_000) })), false, 'tokenreviews'],
 ])('%s is read here, or left to a thread', async (_what, request, heavy, plural = 'configmaps') => {
   const reading = read(request, plural);
@@ -61,7 +62,7 @@ test('what is stored is heavy by its values, not by its bytes', () => {
 
 test('what defaults make much of is heavy sooner, and again when they are gone', async () => {
   const kind = (growth: number) => ({ plural: 'many', custom: { growth } as CustomResource });
-  const value = { spec: Array(1000).fill({}) };
+  const value = { spec: Array(900).fill({}) };
   const item = { key: 'k', value: bytes(value), createRevision: 1, modRevision: 1 };
   expect([0, 20, 0].map((growth) => isHeavy(item, kind(growth)))).toEqual([false, true, false]);
   const reading = (growth: number) => {

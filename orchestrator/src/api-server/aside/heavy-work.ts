@@ -11,9 +11,9 @@ import type { ServerRequest } from '../server-request.ts';
 export const heavyWork = new Error('this request is answered by a thread of its own');
 
 /** Of a body: some milliseconds each for reading, tracking, checking and writing. Few objects have a tenth of it. */
-const mostValues = 4_000;
+const mostValues = 2_000;
 /** Few values can be long: they are quoted in errors, matched and copied. */
-const mostBytes = 512 * 1024;
+const mostBytes = 256 * 1024;
 /** Of what is stored, where each field that someone owns is there twice. */
 const mostStoredValues = 3 * mostValues;
 /** YAML takes twenty times as long to read; protobuf packs more into a byte. */
@@ -58,6 +58,7 @@ export function hasLongSelector({ query }: ServerRequest): boolean {
 }
 
 const compiled = new Set([
+  'cronjobs',
   'customresourcedefinitions',
   'deviceclasses',
   'mutatingadmissionpolicies',
