@@ -9,7 +9,9 @@ test.each([
   ['0', 0],
   ['.5s', 500],
   ['300µs', 0.3],
-])('%s', (text, ms) => expect(durationMs(text)).toBe(ms));
+  ['-0', 0],
+  ['1h'.repeat(100_000), 360_000_000_000],
+])('%.20s', (text, ms) => expect(durationMs(text)).toBe(ms));
 
 test.each([
   ['', 'time: invalid duration ""'],
@@ -17,6 +19,9 @@ test.each([
   ['3d', 'time: unknown unit "d" in duration "3d"'],
   ['abc', 'time: invalid duration "abc"'],
   ['1s2', 'time: missing unit in duration "1s2"'],
+  ['1s 2s', 'time: unknown unit "s " in duration "1s 2s"'],
+  ['1s.s', 'time: invalid duration "1s.s"'],
+  ['2562048h', 'time: invalid duration "2562048h"'],
 ])('"%s" is none, in the words of Go', (text, words) => {
   expect(durationMs(text)).toBeUndefined();
   expect(durationComplaint(text)).toBe(words);

@@ -9,13 +9,19 @@ const unitsMs: Readonly<Record<string, number>> = {
   h: 3_600_000,
 };
 
+/** One behind the other, in one pass: clients may send a hundred thousand. */
+const pieces = /(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|\u03bcs|ms|s|m|h)/gy;
+
 /** A duration as Go writes it: `1m30s`, `0.5s`, `-1h`. Undefined: it is none. */
 export function durationMs(text: string): number | undefined {
-  if (text.length > 100) return undefined;
-  if (!/^[+-]?(0|((\d+(\.\d*)?|\.\d+)(ns|us|µs|\u03bcs|ms|s|m|h))+)$/.test(text)) return undefined;
-  let sum = 0;
-  for (const [, number = '', unit = ''] of text.matchAll(/(\d+(?:\.\d*)?|\.\d+)(ns|us|µs|\u03bcs|ms|s|m|h)/g))
+  const unsigned = text.replace(/^[+-]/, '');
+  if (unsigned === '0') return 0;
+  let [sum, read] = [0, 0];
+  for (const [all, number, unit = ''] of unsigned.matchAll(pieces)) {
     sum += Number(number) * (unitsMs[unit] as number);
+    read += all.length;
+  }
+  if (read === 0 || read < unsigned.length) return undefined;
   // More does not fit Go's int64 of nanoseconds.
   if (sum > 2 ** 63 / 1e6) return undefined;
   return text.startsWith('-') ? -sum : sum;
@@ -24,13 +30,10 @@ export function durationMs(text: string): number | undefined {
 /** What is wrong with a text that is no duration, in the words of Go's time.ParseDuration. */
 export function durationComplaint(text: string): string {
   const quoted = JSON.stringify(text);
-  let rest = text.replace(/^[+-]/, '');
-  while (rest !== '') {
-    const [all = '', number = '', unit = ''] = /^(\d*\.?\d*)([^\d.]*)/.exec(rest) ?? [];
+  for (const [, number = '', unit = ''] of text.replace(/^[+-]/, '').matchAll(/(\d*\.?\d*)([^\d.]*)/gy)) {
     if (!/\d/.test(number)) break;
     if (unit === '') return `time: missing unit in duration ${quoted}`;
     if (!Object.hasOwn(unitsMs, unit)) return `time: unknown unit ${JSON.stringify(unit)} in duration ${quoted}`;
-    rest = rest.slice(all.length);
   }
   return `time: invalid duration ${quoted}`;
 }

@@ -8,6 +8,7 @@ test.each([
   '@daily',
   '@every 1h30m',
   '@every 0',
+  `@every ${'1s'.repeat(60)}`,
   'TZ=UTC 0 0 * * *',
 ])('%s is a schedule', (schedule) => {
   expect(scheduleComplaint(schedule)).toBeUndefined();
