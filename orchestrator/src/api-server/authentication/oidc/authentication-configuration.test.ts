@@ -118,6 +118,10 @@ test.each([
     '[jwt[0].issuer.url: Invalid value: "http://u:p@i.example.com?x=1#y": URL scheme must be https, jwt[0].issuer.url: Invalid value: "http://u:p@i.example.com?x=1#y": URL must not contain a username or password, jwt[0].issuer.url: Invalid value: "http://u:p@i.example.com?x=1#y": URL must not contain a query, jwt[0].issuer.url: Invalid value: "http://u:p@i.example.com?x=1#y": URL must not contain a fragment, jwt[0].issuer.discoveryURL: Invalid value: "http://i.example.com": URL scheme must be https, jwt[0].issuer.audiences[1]: Required value, jwt[0].issuer.audiences[2]: Duplicate value: "a", jwt[0].issuer.audienceMatchPolicy: Invalid value: "All": audienceMatchPolicy must be MatchAny for multiple audiences, jwt[0].issuer.certificateAuthority: Invalid value: "<omitted>": data does not contain any valid RSA or ECDSA certificates, jwt[0].issuer.egressSelectorType: Invalid value: "foo": egress selector must be either controlplane or cluster]',
   ],
   [
+    one({ issuer: { ...issuer, url: 'https://%zz', discoveryURL: 'https://i.example.com:x' } }),
+    '[jwt[0].issuer.url: Invalid value: "https://%zz": parse "https://%zz": invalid URL escape "%zz", jwt[0].issuer.discoveryURL: Invalid value: "https://i.example.com:x": parse "https://i.example.com:x": invalid port ":x" after host]',
+  ],
+  [
     one({ issuer: { ...issuer, discoveryURL: 'https://i.example.com/' } }),
     'jwt[0].issuer.discoveryURL: Invalid value: "https://i.example.com/": discoveryURL must be different from URL',
   ],

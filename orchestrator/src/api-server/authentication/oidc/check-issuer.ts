@@ -1,4 +1,5 @@
 import { X509Certificate } from 'node:crypto';
+import { urlComplaint } from '../../../cel/library/go-url.ts';
 import type { FieldError } from '../../resource-definition.ts';
 import { child, duplicate, invalid, required } from '../../resources/field.ts';
 import type { JwtFields } from './configuration-schema.ts';
@@ -42,8 +43,8 @@ function disallowedErrors(url: string, at: string, own: readonly string[]): Fiel
 
 /** An issuer is known by a URL of https without more than a path. */
 export function urlErrors(text: string, at: string): FieldError[] {
-  if (/[\u0000-\u001f\u007f]/.test(text))
-    return [invalid(at, text, `parse ${JSON.stringify(text)}: net/url: invalid control character in URL`)];
+  const complaint = urlComplaint(text);
+  if (complaint !== undefined) return [invalid(at, text, complaint)];
   // As far as Go's parser looks: whatever is written there.
   const [, scheme = '', authority = ''] = /^(?:([a-zA-Z][a-zA-Z0-9+.-]*):)?(?:\/\/([^/?#]*))?/.exec(text) ?? [];
   const hash = text.indexOf('#');
