@@ -72,6 +72,15 @@ test('a secret lies in the store as upstream would have written it', async () =>
   expect((await stored(store, 'c', 'configmaps')).toString()).toMatch(/^\{"kind":"ConfigMap"/);
 });
 
+test('a configuration by its name of long ago is read, as by upstream', async () => {
+  await using store = new MemoryStore({ clock: systemClock });
+  const resources = [{ resources: ['secrets'], providers: [gcm({ name: 'k1', secret: one })] }];
+  using file = aFile(JSON.stringify({ apiVersion: 'v1', kind: 'EncryptionConfig', resources }));
+  await using server = await serveFile(store, { configFile: file.path, reload: false });
+  await server.make('s');
+  expect((await stored(store, 's')).toString('latin1')).toMatch(/^k8s:enc:aesgcm:v1:k1:/);
+});
+
 test('a server that was given no keys says that it cannot read what is encrypted', async () => {
   await using store = new MemoryStore({ clock: systemClock });
   {

@@ -32,6 +32,7 @@ export interface KeyFields {
 export const encryptionForm: ConfigurationForm = {
   kind: 'EncryptionConfiguration',
   versions: ['v1'],
+  formerly: [{ apiVersion: 'v1', kind: 'EncryptionConfig' }],
   schema: encryptionSchema,
   hasSecrets: true,
 };
