@@ -1,6 +1,7 @@
 import 'reflect-metadata';
 import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
+import { signingKey } from '../controllers/certificates/signing-key.ts';
 import { frontProxyName } from './front-proxy-defaults.ts';
 
 export interface MakePkiOptions {
@@ -27,6 +28,7 @@ const dayMs = 86_400_000;
 interface Authority {
   readonly certificate: x509.X509Certificate;
   readonly key: webcrypto.CryptoKey;
+  readonly algorithm: webcrypto.EcdsaParams;
 }
 
 /** Makes the certificates of a cluster. @returns file name → PEM. */
@@ -90,13 +92,11 @@ async function makeAuthority(file: string, validity: Validity, files: Record<str
   });
   files[`${file}.crt`] = `${certificate.toString('pem')}\n`;
   files[`${file}.key`] = await toPem(keys);
-  return { certificate, key: keys.privateKey };
+  return { certificate, key: keys.privateKey, algorithm };
 }
 
 async function loadAuthority({ cert, key }: KeptAuthority): Promise<Authority> {
-  const der = Buffer.from(key.replace(/-----[^-]+-----|\s/g, ''), 'base64');
-  const imported = await webcrypto.subtle.importKey('pkcs8', der, algorithm, true, ['sign']);
-  return { certificate: new x509.X509Certificate(cert), key: imported };
+  return { certificate: new x509.X509Certificate(cert), ...(await signingKey(key)) };
 }
 
 interface IssueOptions {
@@ -117,8 +117,8 @@ async function issue(
     ...validity,
     serialNumber: serial(),
     subject,
-    issuer: authority.certificate.subject,
-    signingAlgorithm: algorithm,
+    issuer: authority.certificate.subjectName,
+    signingAlgorithm: authority.algorithm,
     publicKey: keys.publicKey as CryptoKey,
     signingKey: authority.key as CryptoKey,
     extensions: [

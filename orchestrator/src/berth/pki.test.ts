@@ -1,11 +1,14 @@
-import { X509Certificate } from 'node:crypto';
+import 'reflect-metadata';
+import { KeyObject, webcrypto, X509Certificate } from 'node:crypto';
 import { cp, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createLogger, FakeClock, silentLogger, systemClock } from '@berth/kit';
+import * as x509 from '@peculiar/x509';
 import { expect, test } from 'vitest';
 import { ensurePki } from './pki.ts';
 
+const rsa = { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' } as const;
 const parts = { clock: systemClock, log: silentLogger };
 
 test('a crash between any two writes of the keys is mended at the next start', async () => {
@@ -50,6 +53,29 @@ test('an authority whose key is not its own is made anew', async () => {
   const again = await ensurePki(one, ['127.0.0.1'], parts);
   expect(again.ca).not.toBe(first.ca);
   expect(await ensurePki(one, ['127.0.0.1'], parts)).toEqual(again);
+  await rm(folder, { recursive: true });
+});
+
+test.each([
+  ['of RSA, as kubeadm makes it', { ...rsa, modulusLength: 2048, publicExponent: new Uint8Array([1, 0, 1]) }, 'pkcs1'],
+  ['of another curve', { name: 'ECDSA', hash: 'SHA-256', namedCurve: 'P-384' }, 'sec1'],
+] as const)('an authority %s, which was brought, is gone on with', async (_, algorithm, type) => {
+  const folder = await mkdtemp(join(tmpdir(), 'berth-pki-'));
+  const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
+  const made = await x509.X509CertificateGenerator.createSelfSigned({
+    name: 'O=Example, CN=brought',
+    signingAlgorithm: algorithm,
+    keys,
+    notAfter: new Date(systemClock.now() + 365 * 86_400_000),
+    extensions: [new x509.BasicConstraintsExtension(true, undefined, true)],
+  });
+  const brought = made.toString('pem');
+  await writeFile(join(folder, 'ca.crt'), brought);
+  await writeFile(join(folder, 'ca.key'), KeyObject.from(keys.privateKey).export({ type, format: 'pem' }));
+  const { ca, server, admin } = await ensurePki(folder, ['127.0.0.1'], parts);
+  expect(ca).toBe(brought);
+  for (const issued of [server, admin].map(({ cert }) => new X509Certificate(cert)))
+    expect([issued.issuer, issued.verify(new X509Certificate(ca).publicKey)]).toEqual(['O=Example\nCN=brought', true]);
   await rm(folder, { recursive: true });
 });
 

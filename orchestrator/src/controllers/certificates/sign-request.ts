@@ -1,7 +1,8 @@
 import 'reflect-metadata';
-import { createPrivateKey, webcrypto } from 'node:crypto';
+import { webcrypto } from 'node:crypto';
 import * as x509 from '@peculiar/x509';
 import { type AskedCertificate, recognize } from './signers.ts';
+import { signingKey } from './signing-key.ts';
 
 export interface SigningAuthority {
   /** PEM. */
@@ -130,20 +131,4 @@ function validity({ notAfter: end }: x509.X509Certificate, expirationSeconds: nu
   if (now >= end.getTime())
     throw new Error(`refusing to sign a certificate that expired in the past: NotAfter=${end.toISOString()}`);
   return { notBefore: new Date(now - backdateMs), notAfter: new Date(Math.min(until, end.getTime())) };
-}
-
-const curves: Readonly<Record<string, string>> = { prime256v1: 'P-256', secp384r1: 'P-384', secp521r1: 'P-521' };
-
-/** An authority may have been brought by the user. */
-async function signingKey(
-  pem: string,
-): Promise<{ readonly key: webcrypto.CryptoKey; readonly algorithm: webcrypto.EcdsaParams }> {
-  const key = createPrivateKey(pem);
-  const { namedCurve = '' } = key.asymmetricKeyDetails ?? {};
-  const algorithm =
-    key.asymmetricKeyType === 'rsa'
-      ? { name: 'RSASSA-PKCS1-v1_5', hash: 'SHA-256' }
-      : { name: 'ECDSA', namedCurve: curves[namedCurve] ?? namedCurve, hash: 'SHA-256' };
-  const der = key.export({ type: 'pkcs8', format: 'der' });
-  return { key: await webcrypto.subtle.importKey('pkcs8', der, algorithm, false, ['sign']), algorithm };
 }
