@@ -159,7 +159,7 @@ function pluginTable(
     PodNodeSelector: podNodeSelector(lookup, toldOf('PodNodeSelector')),
     Priority: { mutate: priority(lookup), validate: oneDefaultPriority(lookup) },
     DefaultTolerationSeconds: { mutate: defaultTolerationSeconds },
-    PodTolerationRestriction: podTolerationRestriction(lookup, toldOf('PodTolerationRestriction')),
+    PodTolerationRestriction: podTolerationRestriction(lookup, told.get('PodTolerationRestriction')),
     EventRateLimit: isOn('EventRateLimit', plugins)
       ? { validate: eventRateLimit(context.clock, eventLimitsOf(told.get('EventRateLimit'))) }
       : {},

@@ -180,19 +180,25 @@ test('PodTolerationRestriction: pods tolerate what their namespace says, and no 
   for (const [name, text, why] of [
     ['cut', '{"a":', 'unexpected end of JSON input'],
     ['object', '{}', 'json: cannot unmarshal object into Go value of type []v1.Toleration'],
+    ['number', '[{"key":1}]', 'json: cannot unmarshal number into Go struct field Toleration.key of type string'],
   ] as const) {
     const annotations = { 'scheduler.alpha.kubernetes.io/tolerationsWhitelist': text };
     await s.client.create(resources.namespaces, { metadata: { name, annotations } });
     await expect(create(name)).rejects.toMatchObject({ status: { code: 500, message: why } });
   }
-  using wrong = configured('PodTolerationRestriction', {
-    apiVersion: 'podtolerationrestriction.admission.k8s.io/v1alpha1',
-    kind: 'Configuration',
-    whitelist: [{ key: 'a', operator: 'Likes' }],
-  });
-  await expect(withPlugin('PodTolerationRestriction', wrong.file)).rejects.toThrow(
-    'couldn\'t init admission plugin "PodTolerationRestriction": invalid config: [podtolerationrestriction.whitelist[0].operator: ',
-  );
+  for (const [whitelist, why] of [
+    [[{ key: 'a', operator: 'Likes' }], 'invalid config: [podtolerationrestriction.whitelist[0].operator: '],
+    [[{ key: 1 }], 'json: cannot unmarshal number into Go struct field Toleration.whitelist.key of type string'],
+  ] as const) {
+    using wrong = configured('PodTolerationRestriction', {
+      apiVersion: 'podtolerationrestriction.admission.k8s.io/v1alpha1',
+      kind: 'Configuration',
+      whitelist,
+    });
+    await expect(withPlugin('PodTolerationRestriction', wrong.file)).rejects.toThrow(
+      `couldn't init admission plugin "PodTolerationRestriction": ${why}`,
+    );
+  }
 });
 
 test('OwnerReferencesPermissionEnforcement: owners are given by those who may delete', async () => {

@@ -1,11 +1,14 @@
 import { messageOf } from '@berth/kit';
-import { apiError, isRecord, type PodSpec, parseJson, type Toleration } from '@berth/kube';
+import { apiError, decodeObject, isRecord, type PodSpec, parseJson, type Toleration } from '@berth/kube';
+import { configStruct } from '../../configuration/config-schema.ts';
+import type { ConfigurationForm } from '../../configuration/read-configuration.ts';
 import type { AnyObject } from '../../resource-definition.ts';
 import { qosClass } from '../../resources/core/pod/qos.ts';
 import { validateTolerations } from '../../resources/core/pod/scheduling.ts';
 import { type AdmissionPlugin, isResource } from '../admission.ts';
 import type { AdmissionLookup } from '../lookup.ts';
 import { covers, mergeTolerations } from '../merge-tolerations.ts';
+import { pluginRefused, readPluginConfiguration } from '../plugin-configuration.ts';
 
 const defaults = 'scheduler.alpha.kubernetes.io/defaultTolerations';
 const whitelist = 'scheduler.alpha.kubernetes.io/tolerationsWhitelist';
@@ -13,6 +16,28 @@ const memoryPressure: Toleration = {
   key: 'node.kubernetes.io/memory-pressure',
   operator: 'Exists',
   effect: 'NoSchedule',
+};
+
+const plugin = 'PodTolerationRestriction';
+const tolerationSchema = configStruct('v1')('Toleration', {
+  key: 'string',
+  operator: 'string',
+  value: 'string',
+  effect: 'string',
+  tolerationSeconds: 'int64',
+});
+const form: ConfigurationForm = {
+  group: 'podtolerationrestriction.admission.k8s.io',
+  kind: 'Configuration',
+  versions: ['v1alpha1'],
+  schema: (version) =>
+    configStruct(version)('Configuration', {
+      apiVersion: 'string',
+      kind: 'string',
+      default: [tolerationSchema],
+      whitelist: [tolerationSchema],
+    }),
+  isLenient: true,
 };
 
 interface Configured {
@@ -23,7 +48,7 @@ interface Configured {
 /** Pods tolerate what their namespace says, and no more than it allows (admission PodTolerationRestriction). */
 export function podTolerationRestriction(
   lookup: AdmissionLookup,
-  configuration: unknown,
+  configuration: string | undefined,
 ): Record<'mutate' | 'validate', AdmissionPlugin> {
   const configured = configuredOf(configuration);
   const check =
@@ -57,9 +82,17 @@ function annotated({ metadata }: AnyObject, key: string): readonly Toleration[] 
   const text = metadata.annotations?.[key];
   if (text === undefined || text === '') return text === undefined ? undefined : [];
   const value = parsed(text);
-  if (Array.isArray(value) && value.every(isRecord)) return value as unknown as Toleration[];
+  if (Array.isArray(value) && value.every(isRecord)) return value.map(tolerationOf);
   const what = isRecord(value) ? 'object' : typeof value === 'boolean' ? 'bool' : typeof value;
   throw apiError('Unknown', `json: cannot unmarshal ${what} into Go value of type []v1.Toleration`);
+}
+
+function tolerationOf(value: Readonly<Record<string, unknown>>): Toleration {
+  try {
+    return decodeObject(tolerationSchema, value).object as unknown as Toleration;
+  } catch (error) {
+    throw apiError('Unknown', messageOf(error));
+  }
 }
 
 function parsed(text: string): unknown {
@@ -70,23 +103,17 @@ function parsed(text: string): unknown {
   }
 }
 
-/** `podtolerationrestriction.admission.k8s.io/v1alpha1`, Configuration. @throws RangeError */
-function configuredOf(configuration: unknown): Configured {
-  const refuse = (why: string) => new RangeError(`couldn't init admission plugin "PodTolerationRestriction": ${why}`);
-  if (configuration === undefined) return { default: [], whitelist: [] };
-  const { apiVersion, kind, ...lists } = isRecord(configuration) ? configuration : {};
-  if (apiVersion !== 'podtolerationrestriction.admission.k8s.io/v1alpha1' || kind !== 'Configuration')
-    throw refuse(`no kind ${JSON.stringify(kind ?? '')} is registered for version ${JSON.stringify(apiVersion ?? '')}`);
-  const listOf = (name: 'default' | 'whitelist') => {
-    const list = lists[name] ?? [];
-    if (!Array.isArray(list) || !list.every(isRecord)) throw refuse(`${name} is no list of tolerations`);
-    return list as unknown as Toleration[];
-  };
-  const told = { default: listOf('default'), whitelist: listOf('whitelist') };
+/** @throws RangeError – it is none, in upstream's words. */
+function configuredOf(text: string | undefined): Configured {
+  const file: Partial<Configured> = text === undefined ? {} : readPluginConfiguration(plugin, text, form);
+  const told = { default: file.default ?? [], whitelist: file.whitelist ?? [] };
   const errors = (['default', 'whitelist'] as const).flatMap((name) =>
     validateTolerations(told[name], `podtolerationrestriction.${name}`),
   );
   if (errors.length > 0)
-    throw refuse(`invalid config: [${errors.map(({ field, message }) => `${field}: ${message}`).join(', ')}]`);
+    throw pluginRefused(
+      plugin,
+      `invalid config: [${errors.map(({ field, message }) => `${field}: ${message}`).join(', ')}]`,
+    );
   return told;
 }
