@@ -27,20 +27,26 @@ interface FollowedFiles extends Pick<FollowedFile, 'of' | 'clock' | 'log'> {
 export function followCredentials(followed: FollowedCredentials, signal: AbortSignal): void {
   const { listener, options, frontProxy, publish, clock, log } = followed;
   const { files } = options;
-  let { cert, key, clientCa } = options;
-  const use = async (now: Credentials) => {
-    const isOther = now.clientCa !== clientCa;
-    listener.renew(now);
-    ({ cert, key, clientCa } = now);
-    if (isOther) await publish(clientCa);
+  const { cert, key, clientCa } = options;
+  let now: Credentials = { cert, key, clientCa };
+  let published = clientCa;
+  const tell = async () => {
+    const { clientCa: said } = now;
+    await publish(said);
+    published = said;
   };
-  if (files) followCredentialFiles({ files, now: { cert, key, clientCa }, of: 'this server', use, clock, log }, signal);
+  const use = (next: Credentials) => {
+    listener.renew(next);
+    now = next;
+    return now.clientCa === published ? undefined : tell();
+  };
+  if (files) followCredentialFiles({ files, now, of: 'this server', use, clock, log }, signal);
   if (!frontProxy) return;
-  const trust = async (now: string) => {
-    checkAuthorities(now);
-    frontProxy.trust(now);
-    listener.renew({ cert, key, clientCa });
-    await publish(clientCa);
+  const trust = async (ca: string) => {
+    checkAuthorities(ca);
+    frontProxy.trust(ca);
+    listener.renew(now);
+    await tell();
   };
   const { caFile: path, ca: text } = frontProxy;
   const of = 'the authorities of front proxies';
@@ -54,8 +60,11 @@ export function followCredentials(followed: FollowedCredentials, signal: AbortSi
 export function followCredentialFiles({ files, now, of, use, ...how }: FollowedFiles, signal: AbortSignal): void {
   let known = now;
   const renew = async (next: Partial<Credentials>) => {
-    await use({ ...known, ...next });
-    known = { ...known, ...next };
+    const all = { ...known, ...next };
+    const used = use(all);
+    // What changes while others are told of this is not to bring back what was before.
+    known = all;
+    await used;
   };
   followKeyPair({ ...how, files, now, of: `the certificate and key of ${of}`, use: renew }, signal);
   const believe = async (clientCa: string) => {
