@@ -210,7 +210,8 @@ export class RequestMetrics {
     const definition = this.#definitionOf(info);
     // Whatever else a client writes there was refused.
     const dry = dryRun === 'All' ? 'All' : '';
-    const what = definition ? `${subresourceOf(definition, info)}/${scopeOf(info)}` : info.path;
+    // Not by the path: there are as many of those as clients make up.
+    const what = definition ? `${subresourceOf(definition, info)}/${scopeOf(info)}` : `${pathLabels(info)}`;
     const key = `${code}${verbOf(info, method, contentType)}${dry}${what}`;
     const all = this.#known.get(definition ?? this) ?? new Map<string, Series>();
     const known = all.get(key);
