@@ -5,10 +5,10 @@ import { type Clock, type Logger, removeHalfWritten, writeFileDurably } from '@b
 import { BerthError } from './berth-error.ts';
 import { frontProxyCaFile } from './front-proxy-defaults.ts';
 
-/** A certificate and its private key, in PEM. */
-/** What servers of this machine are shown by, and who may come to them. */
+/** What servers of this machine show, and who may come to them. */
 export const credentialFiles = ['server.crt', 'server.key', 'ca.crt'] as const;
 
+/** A certificate and its private key, in PEM. */
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;
