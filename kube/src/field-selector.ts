@@ -54,9 +54,22 @@ export class FieldSelector {
   }
 }
 
-/** Splits at commas that no backslash escapes. */
+/** Splits at commas that no backslash escapes; an expression would keep its way through each sign. */
 function splitTerms(text: string): string[] {
-  return text.match(/(?:\\[\s\S]|[^\\,]|\\$)+/g) ?? [];
+  const terms: string[] = [];
+  let begin = 0;
+  for (let comma = text.indexOf(','); comma >= 0; comma = text.indexOf(',', comma + 1)) {
+    if (isEscaped(text, comma)) continue;
+    terms.push(text.slice(begin, comma));
+    begin = comma + 1;
+  }
+  return [...terms, text.slice(begin)];
+}
+
+function isEscaped(text: string, at: number): boolean {
+  let before = at;
+  while (text[before - 1] === '\\') before--;
+  return (at - before) % 2 === 1;
 }
 
 function parseTerm(text: string, term: string): FieldRequirement {
@@ -66,15 +79,20 @@ function parseTerm(text: string, term: string): FieldRequirement {
   return { field, operator: operator === '!=' ? '!=' : '=', value: unescapeValue(value) };
 }
 
+/** In one pass, as fields.UnescapeValue: what is wrong first is told. */
 function unescapeValue(value: string): string {
-  const unescaped = value.replace(/\\([\s\S]?)/g, (_, character: string) => {
-    if (character !== '' && '\\,='.includes(character)) return character;
-    throw new SelectorError(`invalid field selector: invalid escape sequence: \\${character}`);
-  });
-  if (/(^|[^\\])(\\\\)*[=,]/.test(value)) {
-    const bare = /[=,]/.exec(value.replace(/\\[\s\S]/g, ''))?.[0];
+  if (!/[\\,=]/.test(value)) return value;
+  let unescaped = '';
+  for (let at = 0; at < value.length; at++) {
+    let sign = value[at] as string;
     // Go prints a rune as its number.
-    if (bare) throw new SelectorError(`invalid field selector: unescaped character in value: ${bare.charCodeAt(0)}`);
+    if (sign === ',' || sign === '=')
+      throw new SelectorError(`invalid field selector: unescaped character in value: ${sign.charCodeAt(0)}`);
+    if (sign === '\\') {
+      sign = [...value.slice(++at, at + 2)][0] ?? '';
+      if (!/^[\\,=]$/.test(sign)) throw new SelectorError(`invalid field selector: invalid escape sequence: \\${sign}`);
+    }
+    unescaped += sign;
   }
   return unescaped;
 }

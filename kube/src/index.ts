@@ -96,13 +96,8 @@ export { forEachField } from './json-reader.ts';
 export { isRecord, setOwn, sortedJson, sortMembers } from './json-value.ts';
 export { type ClusterAccess, inClusterConfig, KubeconfigError, loadKubeconfig } from './kubeconfig.ts';
 export { labelValueErrors, qualifiedNameErrors } from './label-name.ts';
-export {
-  asInt64,
-  type LabelOperator,
-  type LabelRequirement,
-  LabelSelector as Selector,
-  type Labels,
-} from './label-selector.ts';
+export { asInt64, type LabelOperator, type LabelRequirement } from './label-requirement.ts';
+export { LabelSelector as Selector, type Labels } from './label-selector.ts';
 export { LruMap } from './lru-map.ts';
 export { maxDepth, parseExact, parseJson, parseJsonStrict } from './parse-json.ts';
 export { applyMergePatch } from './patch/json-merge-patch.ts';

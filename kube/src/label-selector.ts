@@ -1,18 +1,8 @@
 import { ownMember } from '@berth/kit';
 import type { LabelSelector as LabelSelectorObject } from './gen/types.ts';
-import { goQuote } from './go-quote.ts';
-import { labelKeyErrors, labelValueErrors } from './label-name.ts';
-import { parseRequirements } from './label-selector-parser.ts';
+import { asInt64, checkedRequirement, type LabelRequirement } from './label-requirement.ts';
+import { readRequirements } from './label-selector-parser.ts';
 import { SelectorError } from './selector-error.ts';
-
-export type LabelOperator = '=' | '==' | '!=' | 'in' | 'notin' | 'exists' | '!' | 'gt' | 'lt';
-
-/** One condition of a selector; all of them must hold. */
-export interface LabelRequirement {
-  readonly key: string;
-  readonly operator: LabelOperator;
-  readonly values: readonly string[];
-}
 
 export type Labels = Readonly<Record<string, string>> | undefined;
 
@@ -20,16 +10,25 @@ export type Labels = Readonly<Record<string, string>> | undefined;
 export class LabelSelector {
   static readonly everything = new LabelSelector([]);
   static readonly nothing = new LabelSelector(undefined);
-  /** Sorted by key; undefined selects nothing. */
-  readonly requirements: readonly LabelRequirement[] | undefined;
+  readonly #conditions: readonly LabelRequirement[] | undefined;
+  #sorted: readonly LabelRequirement[] | undefined;
 
-  private constructor(requirements: readonly LabelRequirement[] | undefined) {
-    this.requirements = requirements?.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+  private constructor(conditions: readonly LabelRequirement[] | undefined) {
+    this.#conditions = conditions;
   }
 
   /** Reads the query form: `a=b,c in (d,e),!f`. @throws SelectorError */
   static parse(text: string): LabelSelector {
-    return new LabelSelector(parseRequirements(text).map(checked));
+    const steps = LabelSelector.parseInSteps(text);
+    for (;;) {
+      const { done, value } = steps.next();
+      if (done) return value;
+    }
+  }
+
+  /** The same in steps, of which each says how many conditions and values it has read. @throws SelectorError */
+  static *parseInSteps(text: string): Generator<number, LabelSelector, void> {
+    return new LabelSelector(yield* readRequirements(text));
   }
 
   /** Labels that must all be there with these values. */
@@ -43,26 +42,38 @@ export class LabelSelector {
   static fromObject(selector: LabelSelectorObject | undefined | null): LabelSelector {
     if (!selector) return LabelSelector.nothing;
     const requirements: LabelRequirement[] = Object.entries(selector.matchLabels ?? {}).map(([key, value]) =>
-      checked({ key, operator: '=', values: [value] }),
+      checkedRequirement({ key, operator: '=', values: [value] }),
     );
     for (const { key, operator, values } of selector.matchExpressions ?? []) {
       const known = objectOperators[operator as keyof typeof objectOperators];
       if (!known) throw new SelectorError(`"${operator}" is not a valid label selector operator`);
-      requirements.push(checked({ key, operator: known, values: values ?? [] }));
+      requirements.push(checkedRequirement({ key, operator: known, values: values ?? [] }));
     }
     return new LabelSelector(requirements);
   }
 
   static of(requirements: readonly LabelRequirement[]): LabelSelector {
-    return new LabelSelector(requirements.map(checked));
+    return new LabelSelector(requirements.map(checkedRequirement));
+  }
+
+  /** Sorted by key; undefined selects nothing. */
+  get requirements(): readonly LabelRequirement[] | undefined {
+    // To select nobody needs them sorted.
+    this.#sorted ??= this.#conditions?.toSorted((a, b) => (a.key < b.key ? -1 : a.key > b.key ? 1 : 0));
+    return this.#sorted;
+  }
+
+  /** How many conditions there are. */
+  get size(): number {
+    return this.#conditions?.length ?? 0;
   }
 
   get isEmpty(): boolean {
-    return this.requirements?.length === 0;
+    return this.#conditions?.length === 0;
   }
 
   matches(labels: Labels): boolean {
-    return this.requirements?.every((requirement) => holds(requirement, labels)) ?? false;
+    return this.#conditions?.every((requirement) => holds(requirement, labels)) ?? false;
   }
 
   toString(): string {
@@ -98,15 +109,6 @@ function holds({ key, operator, values }: LabelRequirement, labels: Labels): boo
   return operator === 'gt' ? have > bound : have < bound;
 }
 
-/** As Go's strconv.ParseInt reads it; undefined: it is no whole number, or more than 64 bits hold. */
-export function asInt64(text: string): bigint | undefined {
-  const [, sign = '', digits = ''] = /^([+-]?)0*(\d+)$/.exec(text) ?? [];
-  // More are none, and take their square to be read.
-  if (digits === '' || digits.length > 19) return undefined;
-  const value = BigInt(sign === '-' ? `-${digits}` : digits);
-  return BigInt.asIntN(64, value) === value ? value : undefined;
-}
-
 function requirementText({ key, operator, values }: LabelRequirement): string {
   const list = values.toSorted().join(',');
   switch (operator) {
@@ -123,46 +125,5 @@ function requirementText({ key, operator, values }: LabelRequirement): string {
       return `${key}<${list}`;
     default:
       return `${key}${operator}${list}`;
-  }
-}
-
-/** @throws SelectorError – what upstream's NewRequirement refuses. */
-function checked(requirement: LabelRequirement): LabelRequirement {
-  const { key, operator, values } = requirement;
-  const errors: string[] = [];
-  const keyErrors = labelKeyErrors(key);
-  if (keyErrors.length > 0) errors.push(`key: Invalid value: ${goQuote(key)}: ${keyErrors.join('; ')}`);
-  const problem = countProblem(operator, values);
-  if (problem) errors.push(`values: Invalid value: ${JSON.stringify(values)}: ${problem}`);
-  if (operator === 'gt' || operator === 'lt') {
-    for (const [i, value] of values.entries()) {
-      if (asInt64(value) !== undefined) continue;
-      errors.push(
-        `values[${i}]: Invalid value: ${goQuote(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
-      );
-    }
-  }
-  for (const [i, value] of values.entries()) {
-    const valueErrors = labelValueErrors(value);
-    if (valueErrors.length === 0) continue;
-    errors.push(`values[${i}][${key}]: Invalid value: ${goQuote(value)}: ${valueErrors.join('; ')}`);
-  }
-  if (errors.length === 0) return requirement;
-  throw new SelectorError(errors.length === 1 ? (errors[0] as string) : `[${errors.join(', ')}]`);
-}
-
-function countProblem(operator: LabelOperator, values: readonly string[]): string | undefined {
-  switch (operator) {
-    case 'in':
-    case 'notin':
-      return values.length === 0 ? "for 'in', 'notin' operators, values set can't be empty" : undefined;
-    case 'exists':
-    case '!':
-      return values.length > 0 ? 'values set must be empty for exists and does not exist' : undefined;
-    case 'gt':
-    case 'lt':
-      return values.length === 1 ? undefined : "for 'Gt', 'Lt' operators, exactly one value is required";
-    default:
-      return values.length === 1 ? undefined : 'exact-match compatibility requires one single value';
   }
 }

@@ -46,6 +46,8 @@ test.each([
   ['a=\x7f\ufeff', 'values[0][a]: Invalid value: "\\x7f\\ufeff": a valid label'],
   ['a=b\0c', "found 'c', expected: ',' or 'end of string'"],
   ['a=b&', 'a valid label must be an empty string or consist of'],
+  ['a=b&,c', 'unable to parse requirement: values[0][a]: Invalid value: "b&"'],
+  ['a=b&,c in', 'unable to parse requirement: values[0][a]: Invalid value: "b&"'],
 ])('%j is refused: %s', (text, words) => {
   expect(() => LabelSelector.parse(text)).toThrow(words);
 });
@@ -102,4 +104,38 @@ test('a field selector that is none is refused in the words of Kubernetes', () =
   expect(() => FieldSelector.parse('a=b=c')).toThrow('invalid field selector: unescaped character in value: 61');
   expect(() => FieldSelector.parse('a=b\\c')).toThrow('invalid field selector: invalid escape sequence: \\c');
   expect(() => FieldSelector.parse('a=b\\')).toThrow('invalid field selector: invalid escape sequence: \\');
+  expect(() => FieldSelector.parse('a=b\\😀')).toThrow('invalid field selector: invalid escape sequence: \\😀');
+  expect(() => FieldSelector.parse('a=b=\\c')).toThrow('invalid field selector: unescaped character in value: 61');
+});
+
+test('commas behind a pair of backslashes part terms, others do not', () => {
+  const read = (text: string) => FieldSelector.parse(text).requirements.map(({ field, value }) => [field, value]);
+  expect(read('a=\\\\,b=\\,,,c=\\\\\\,')).toEqual([
+    ['a', '\\'],
+    ['b', ','],
+    ['c', '\\,'],
+  ]);
+});
+
+test.each([
+  ['a=b,', 60_000],
+  ['!a,', 60_000],
+])('60,000 times %j is read in steps of a few hundred', (term, count) => {
+  const steps = LabelSelector.parseInSteps(`${term.repeat(count)}c`);
+  const read: number[] = [];
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) read.push(step.value);
+  expect(step.value.size).toBe(count + 1);
+  expect(read.reduce((sum, each) => sum + each, 0)).toBe(count);
+  expect(Math.max(...read)).toBeLessThanOrEqual(500);
+});
+
+test('60,000 values of one label are read in steps, too', () => {
+  const values = Array.from({ length: 60_000 }, (_, i) => `v${i}`);
+  const steps = LabelSelector.parseInSteps(`a in (${values})`);
+  let count = 0;
+  let step = steps.next();
+  for (; !step.done; step = steps.next()) count++;
+  expect(count).toBeGreaterThanOrEqual(120);
+  expect(step.value.matches({ a: 'v59999' })).toBe(true);
 });

@@ -1,4 +1,5 @@
 import { apiError, FieldSelector, Selector, SelectorError } from '@berth/kube';
+import { atOnce, inTurns, type Steps } from '../cel/in-steps.ts';
 import { countingCost, readingCost } from './decoding/costs.ts';
 import { largeBytes } from './decoding/large-bodies.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
@@ -38,21 +39,28 @@ export function selectingCost({ isOfMetadata, conditions }: Selection, object: S
   return conditions + (isOfMetadata && length > largeBytes ? countingCost(length) : readingCost(object));
 }
 
+interface Selectors {
+  readonly labelSelector: string;
+  readonly fieldSelector: string;
+}
+
 /** @throws ApiError BadRequest – a selector that can't be read, or a field the kind does not know. */
-export function selectionOf(
+export function selectionOf(definition: ResourceDefinition, selectors: Selectors): Selection {
+  return atOnce(selectionSteps(definition, selectors));
+}
+
+/** The same in turns of the event loop: a selector may have a hundred thousand terms. */
+export function selectionInTurns(definition: ResourceDefinition, selectors: Selectors): Promise<Selection> {
+  return inTurns(selectionSteps(definition, selectors));
+}
+
+function* selectionSteps(
   definition: ResourceDefinition,
-  { labelSelector, fieldSelector }: { readonly labelSelector: string; readonly fieldSelector: string },
-): Selection {
+  { labelSelector, fieldSelector }: Selectors,
+): Steps<Selection> {
   if (labelSelector === '' && fieldSelector === '') return everything;
-  const labels = parse(
-    () => Selector.parse(labelSelector),
-    // What is no requirement is told by the values that are wrong.
-    (why) => (/^values\[/.test(why) ? `unable to parse requirement: ${why}` : why),
-  );
-  const fields = parse(
-    () => FieldSelector.parse(fieldSelector),
-    (why) => why,
-  );
+  const labels = yield* labelSteps(labelSelector);
+  const fields = parsed(() => FieldSelector.parse(fieldSelector));
   const readers = readersOf(definition);
   for (const { field } of fields.requirements)
     if (!Object.hasOwn(readers, field)) throw unknownField(definition, field);
@@ -61,7 +69,7 @@ export function selectionOf(
     name: fields.exact('metadata.name'),
     labels: labelSelector,
     isOfMetadata: fields.requirements.every(({ field }) => field.startsWith('metadata.')),
-    conditions: (labels.requirements?.length ?? 0) + fields.requirements.length,
+    conditions: labels.size + fields.requirements.length,
     matches: (object) =>
       labels.matches(object.metadata.labels) && fields.matches((field) => readers[field]?.(object) ?? ''),
   };
@@ -95,11 +103,23 @@ function unknownField(definition: ResourceDefinition, field: string) {
   return apiError('BadRequest', `${JSON.stringify(field)} is not a known field selector: ${known}`);
 }
 
-function parse<T>(read: () => T, words: (why: string) => string): T {
+/** In units of `turns`, of a term: to look at it takes less. */
+const unitsPerTerm = 5;
+
+function* labelSteps(text: string): Steps<Selector> {
+  const steps = Selector.parseInSteps(text);
+  for (;;) {
+    const { done, value } = parsed(() => steps.next());
+    if (done) return value;
+    yield value * unitsPerTerm;
+  }
+}
+
+function parsed<T>(read: () => T): T {
   try {
     return read();
   } catch (error) {
-    if (error instanceof SelectorError) throw apiError('BadRequest', words(error.message));
+    if (error instanceof SelectorError) throw apiError('BadRequest', error.message);
     throw error;
   }
 }

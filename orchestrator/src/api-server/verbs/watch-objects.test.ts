@@ -147,6 +147,33 @@ test.each([
   },
 );
 
+test('an event is looked at by the many conditions of each watch in turns of the event loop', async () => {
+  await using server = await aServer();
+  const { client } = server;
+  const made = await client.create(resources.configmaps, aConfigMap('a'));
+  const labelSelector = Array.from({ length: 40_000 }, (_, i) => `!l${i}`).join();
+  const toldIn: number[] = [];
+  let turn = 0;
+  const next = () => {
+    turn++;
+    immediate = setImmediate(next);
+  };
+  let immediate = setImmediate(next);
+  const stop = new AbortController();
+  const options = { resourceVersion: '0', labelSelector };
+  const watches = Array.from({ length: 5 }, async () => {
+    for await (const _event of client.watch(resources.configmaps, options, stop.signal)) toldIn.push(turn);
+  });
+  // Each is told of what is there, so that all are there for what follows.
+  await expect.poll(() => toldIn.length).toBe(5);
+  await client.update(resources.configmaps, { ...made, data: { a: 'b' } });
+  await expect.poll(() => toldIn.length).toBe(10);
+  clearImmediate(immediate);
+  stop.abort();
+  await Promise.all(watches);
+  expect(new Set(toldIn.slice(5)).size).toBe(5);
+});
+
 test('of a large object that a watch selects by more than metadata one state is read in a turn of the event loop', async () => {
   await using server = await aServer();
   const { client, store } = server;

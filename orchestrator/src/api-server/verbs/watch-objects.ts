@@ -10,7 +10,7 @@ import type { ObjectStorage } from '../object-storage.ts';
 import { revisionOf } from '../query-values.ts';
 import type { AnyObject, ResourceDefinition } from '../resource-definition.ts';
 import type { ResourceRoute } from '../route.ts';
-import { type Selection, selectingCost, selectionOf, selects } from '../selection.ts';
+import { type Selection, selectingCost, selectionInTurns, selectionOf, selects } from '../selection.ts';
 import type { ServerContext } from '../server-context.ts';
 import type { Answer, ServerRequest, WatchFrame } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
@@ -27,7 +27,8 @@ export async function watchObjects(
   request: ServerRequest,
 ): Promise<Answer> {
   const options = listOptionsOf(request.query, 'watch');
-  const selection = selectionOf(definition, { ...options, fieldSelector: fieldsOf(options, name, definition) });
+  const fieldSelector = fieldsOf(options, name, definition);
+  const selection = await selectionInTurns(definition, { ...options, fieldSelector });
   const after = revisionOf(options.resourceVersion);
   const seconds = options.timeoutSeconds || context.minRequestTimeoutSeconds * (1 + context.rng.next());
   const watch = new ObjectWatch({
@@ -160,16 +161,22 @@ class ObjectWatch {
   }
 
   #framesOf(events: readonly StoreEvent[]): Iterable<WatchFrame> | AsyncIterable<WatchFrame> {
-    return this.#o.selection.isOfMetadata ? this.#framesAtOnce(events) : this.#framesInTurns(events);
+    const { isOfMetadata, conditions } = this.#o.selection;
+    const isLight = isOfMetadata && conditions < manyConditions;
+    return isLight ? this.#framesAtOnce(events) : this.#framesInTurns(events);
   }
 
-  /** Of large objects, of which more than their metadata is looked at: an event has two. */
+  /** Of large objects, of which more than their metadata is looked at, or by many conditions: an event has two. */
   async *#framesInTurns(events: readonly StoreEvent[]): AsyncGenerator<WatchFrame> {
+    const { isOfMetadata, conditions } = this.#o.selection;
     for (const event of events) {
       const { item, previous } = event;
+      const both = previous ? [item, previous] : [item];
+      const looking = conditions < manyConditions ? undefined : turns.goOn(both.length * conditions);
+      if (looking) await looking;
       const read: AnyObject[] = [];
-      for (const kv of previous ? [item, previous] : [item]) {
-        if (kv.value.length <= largeBytes) continue;
+      for (const kv of both) {
+        if (isOfMetadata || kv.value.length <= largeBytes) continue;
         const object = this.#o.storage.view(kv);
         const pause = object.isRead ? undefined : reading(object);
         if (pause) await pause;
@@ -201,6 +208,9 @@ class ObjectWatch {
     return { type: 'DELETED', object: storage.view({ ...previous, modRevision: item.modRevision }) };
   }
 }
+
+/** From here on an event is looked at in turns: a thousand watchers hear of it in the same one. */
+const manyConditions = 100;
 
 /** Reading it takes five milliseconds and more. */
 const ownTurnBytes = 256 * 1024;
