@@ -1,9 +1,13 @@
+import { lstat, readFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { messageOf, removeHalfWritten, writeFileDurably } from '@berth/kit';
 import { BerthError } from './berth-error.ts';
 import type { DataDir } from './data-dir.ts';
 import type { Pki } from './pki.ts';
 import { prepareFile } from './prepare-file.ts';
+
+/** It has the administrator's key. */
+const mode = 0o600;
 
 /** Makes the kubeconfig's folder. @throws BerthError Usage – no file can be there. */
 export async function prepareKubeconfig(file: string): Promise<void> {
@@ -48,13 +52,21 @@ async function writeKubeconfig(file: string, server: string, pki: Pki): Promise<
     contexts: [{ name: 'berth', context: { cluster: 'berth', user: 'admin' } }],
     'current-context': 'berth',
   };
+  // JSON is YAML; kubectl reads both and nothing has to be escaped by hand.
+  const text = `${JSON.stringify(config, null, 2)}\n`;
   try {
     await removeHalfWritten(path);
-    // JSON is YAML; kubectl reads both and nothing has to be escaped by hand.
-    await writeFileDurably(path, `${JSON.stringify(config, null, 2)}\n`, 0o600);
+    // A start that changes nothing needs no room: the disk may be full.
+    if (!(await hasText(path, text))) await writeFileDurably(path, text, mode);
   } catch (error) {
     throw cannotWrite('Failed', path, error);
   }
+}
+
+async function hasText(path: string, text: string): Promise<boolean> {
+  const found = await lstat(path).catch(() => undefined);
+  if (!found?.isFile() || (found.mode & 0o777) !== mode) return false;
+  return (await readFile(path, 'utf8').catch(() => undefined)) === text;
 }
 
 function cannotWrite(code: 'Usage' | 'Failed', path: string, cause: unknown): BerthError {
