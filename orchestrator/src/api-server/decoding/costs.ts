@@ -9,7 +9,6 @@ const perCopy = 5;
 const bytesCopiedPerUnit = 1000;
 const perDeletion = 500;
 const perExpression = 100;
-const compiledPerCharacter = 8;
 
 /** What reading a stored object costs. */
 export function readingCost({ kv }: Pick<StoredObject, 'kv'>): number {
@@ -45,11 +44,6 @@ export function evaluatingCost(of: Expressions): number {
   let expressions = 0;
   for (const some of listsOf(of)) expressions += some.length;
   return expressions * perExpression;
-}
-
-/** What compiling them costs. */
-export function compilingCost(of: Expressions): number {
-  return JSON.stringify(listsOf(of)).length * compiledPerCharacter;
 }
 
 function listsOf(of: Expressions): (readonly unknown[])[] {

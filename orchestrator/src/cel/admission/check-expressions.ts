@@ -2,6 +2,7 @@ import type { ValidatingAdmissionPolicySpec } from '@berth/kube';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child, duplicate, invalid, notSupported, required, tooMany } from '../../api-server/resources/field.ts';
 import { qualifiedName } from '../../api-server/resources/names.ts';
+import { each, inTurns, type Steps } from '../in-steps.ts';
 import { boolType, type CelType, nullType, stringType } from '../language/cel-type.ts';
 import { ExpressionCompiler } from './expression-compiler.ts';
 import type { MatchCondition } from './match-conditions.ts';
@@ -12,7 +13,15 @@ const maxValueExpression = 5 * 1024;
 const reasons = ['Forbidden', 'Invalid', 'RequestEntityTooLarge'];
 
 /** What is wrong with match conditions (admissionregistration validateMatchConditions). */
-export function conditionErrors(conditions: readonly MatchCondition[], path: string, hasParams = false): FieldError[] {
+export function conditionErrors(conditions: readonly MatchCondition[], path: string): Promise<FieldError[]> {
+  return inTurns(checkingConditions(conditions, path));
+}
+
+export function* checkingConditions(
+  conditions: readonly MatchCondition[],
+  path: string,
+  hasParams = false,
+): Steps<FieldError[]> {
   const compiler = new ExpressionCompiler({ hasParams, hasVariables: false });
   const seen = new Set<string>();
   const errors = conditions.length > maxConditions ? [tooMany(path, conditions.length, maxConditions)] : [];
@@ -20,7 +29,10 @@ export function conditionErrors(conditions: readonly MatchCondition[], path: str
     const at = `${path}[${i}]`;
     const field = child(at, 'name');
     if (expression.trim() === '') errors.push(required(child(at, 'expression')));
-    else errors.push(...unreadable(compiler, expression.trim(), { path: child(at, 'expression'), wanted: [boolType] }));
+    else {
+      const place = { path: child(at, 'expression'), wanted: [boolType] };
+      errors.push(...(yield* checking(compiler, expression.trim(), place)));
+    }
     if (name === '') errors.push(required(field));
     else errors.push(...qualifiedName(name).map((text) => invalid(field, name, text)));
     if (name !== '' && seen.has(name)) errors.push(duplicate(field, name));
@@ -30,54 +42,62 @@ export function conditionErrors(conditions: readonly MatchCondition[], path: str
 }
 
 /** What is wrong with the expressions of a validating policy and with what stands beside them. */
-export function policyExpressionErrors(name: string, spec: ValidatingAdmissionPolicySpec): FieldError[] {
+export function policyExpressionErrors(name: string, spec: ValidatingAdmissionPolicySpec): Promise<FieldError[]> {
+  return inTurns(checkingPolicy(name, spec));
+}
+
+function* checkingPolicy(name: string, spec: ValidatingAdmissionPolicySpec): Steps<FieldError[]> {
   const { variables = [], matchConditions = [], validations = [] } = spec;
   const hasParams = spec.paramKind !== undefined;
   const compiler = new ExpressionCompiler({ hasParams, hasVariables: variables.length > 0 });
   return [
-    ...conditionErrors(matchConditions, 'spec.matchConditions', hasParams),
-    ...variableErrors(compiler, spec),
-    ...validations.flatMap((validation, i) => validationErrors(compiler, validation, `spec.validations[${i}]`)),
-    ...annotationErrors(compiler, name, spec),
+    ...(yield* checkingConditions(matchConditions, 'spec.matchConditions', hasParams)),
+    ...(yield* checkingVariables(compiler, spec)),
+    ...(yield* each(validations, (validation, i) =>
+      checkingValidation(compiler, validation, `spec.validations[${i}]`),
+    )).flat(),
+    ...(yield* checkingAnnotations(compiler, name, spec)),
   ];
 }
 
 const reserved =
   /^(as|break|const|continue|else|false|for|function|if|import|in|let|loop|namespace|null|package|return|true|var|void|while)$/;
 
-export function variableErrors(
+export function* checkingVariables(
   compiler: ExpressionCompiler,
   { variables = [] }: Pick<ValidatingAdmissionPolicySpec, 'variables'>,
-): FieldError[] {
-  return variables.flatMap(({ name = '', expression = '' }, i) => {
+): Steps<FieldError[]> {
+  const errors: FieldError[] = [];
+  for (const [i, { name = '', expression = '' }] of variables.entries()) {
     const path = `spec.variables[${i}]`;
-    const errors: FieldError[] = [];
     if (name.trim() === '') errors.push(required(child(path, 'name'), 'name is not specified'));
     else if (!/^[_a-zA-Z][_a-zA-Z0-9]*$/.test(name) || reserved.test(name))
       errors.push(invalid(child(path, 'name'), name, 'must be a valid CEL identifier'));
-    if (expression.trim() === '')
-      return [...errors, required(child(path, 'expression'), 'expression is not specified')];
-    const { error } = compiler.compileVariable(name, expression);
-    return error === undefined ? errors : [...errors, invalid(child(path, 'expression'), expression, error)];
-  });
+    if (expression.trim() === '') errors.push(required(child(path, 'expression'), 'expression is not specified'));
+    else {
+      const { error } = yield* compiler.compilingVariable(name, expression);
+      if (error !== undefined) errors.push(invalid(child(path, 'expression'), expression, error));
+    }
+  }
+  return errors;
 }
 
 type Validation = NonNullable<ValidatingAdmissionPolicySpec['validations']>[number];
 
-function validationErrors(
+function* checkingValidation(
   compiler: ExpressionCompiler,
   { expression = '', message = '', messageExpression = '', reason }: Validation,
   path: string,
-): FieldError[] {
+): Steps<FieldError[]> {
   const errors: FieldError[] = [];
   const field = (name: string) => child(path, name);
   if (expression.trim() === '') errors.push(required(field('expression'), 'expression is not specified'));
-  else errors.push(...unreadable(compiler, expression, { path: field('expression'), wanted: [boolType] }));
+  else errors.push(...(yield* checking(compiler, expression, { path: field('expression'), wanted: [boolType] })));
   if (messageExpression !== '' && messageExpression.trim() === '')
     errors.push(invalid(field('messageExpression'), messageExpression, 'must be non-empty if specified'));
   else if (messageExpression !== '') {
     const place = { path: field('messageExpression'), wanted: [stringType], authorizer: false };
-    errors.push(...unreadable(compiler, messageExpression, place));
+    errors.push(...(yield* checking(compiler, messageExpression, place)));
   }
   if (message !== '' && message.trim() === '')
     errors.push(invalid(field('message'), message, 'must be non-empty if specified'));
@@ -87,11 +107,11 @@ function validationErrors(
   return errors;
 }
 
-function annotationErrors(
+function* checkingAnnotations(
   compiler: ExpressionCompiler,
   name: string,
   { auditAnnotations = [] }: ValidatingAdmissionPolicySpec,
-): FieldError[] {
+): Steps<FieldError[]> {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   const list = 'spec.auditAnnotations';
@@ -110,10 +130,10 @@ function annotationErrors(
     if (text === '') errors.push(required(value, 'valueExpression is not specified'));
     else if (Buffer.byteLength(text) > maxValueExpression)
       errors.push(required(value, `must not exceed ${maxValueExpression} bytes in length`));
-    else
-      errors.push(
-        ...unreadable(compiler, text, { path: value, wanted: [stringType, nullType], shown: valueExpression }),
-      );
+    else {
+      const place = { path: value, wanted: [stringType, nullType], shown: valueExpression };
+      errors.push(...(yield* checking(compiler, text, place)));
+    }
     if (seen.has(key)) errors.push(duplicate(child(path, 'key'), key));
     seen.add(key);
   }
@@ -127,11 +147,11 @@ interface Place {
   readonly shown?: string;
 }
 
-function unreadable(
+function* checking(
   compiler: ExpressionCompiler,
   text: string,
   { path, wanted, authorizer, shown = text }: Place,
-): FieldError[] {
-  const { error } = compiler.compile(text, wanted, authorizer);
+): Steps<FieldError[]> {
+  const { error } = yield* compiler.compiling(text, wanted, authorizer);
   return error === undefined ? [] : [invalid(path, shown, error)];
 }

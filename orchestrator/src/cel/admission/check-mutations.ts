@@ -1,24 +1,29 @@
 import type { MutatingAdmissionPolicySpec } from '@berth/kube';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child, invalid, notSupported, required } from '../../api-server/resources/field.ts';
+import { each, inTurns, type Steps } from '../in-steps.ts';
 import type { CelType } from '../language/cel-type.ts';
-import { conditionErrors, variableErrors } from './check-expressions.ts';
+import { checkingConditions, checkingVariables } from './check-expressions.ts';
 import { mutationCompiler } from './compile-mutations.ts';
 import { ExpressionCompiler } from './expression-compiler.ts';
 import { applyType, jsonPatchType } from './patch-types.ts';
 
 /** What is wrong with the expressions of a mutating policy and with what stands beside them. */
-export function mutationExpressionErrors(spec: MutatingAdmissionPolicySpec): FieldError[] {
+export function mutationExpressionErrors(spec: MutatingAdmissionPolicySpec): Promise<FieldError[]> {
+  return inTurns(checkingPolicy(spec));
+}
+
+function* checkingPolicy(spec: MutatingAdmissionPolicySpec): Steps<FieldError[]> {
   const { matchConditions = [], variables = [], mutations = [], paramKind, reinvocationPolicy } = spec;
   const compiler = mutationCompiler(spec);
-  for (const { name = '', expression = '' } of variables) compiler.compileVariable(name, expression);
+  for (const { name = '', expression = '' } of variables) yield* compiler.compilingVariable(name, expression);
   // What makes patches is no part of a variable yet.
   const plain = new ExpressionCompiler({ hasParams: paramKind !== undefined, hasVariables: true });
   const policies = ['IfNeeded', 'Never'];
   return [
-    ...conditionErrors(matchConditions, 'spec.matchConditions', paramKind !== undefined),
-    ...variableErrors(plain, { variables }),
-    ...mutations.flatMap((mutation, i) => mutationErrors(compiler, mutation, `spec.mutations[${i}]`)),
+    ...(yield* checkingConditions(matchConditions, 'spec.matchConditions', paramKind !== undefined)),
+    ...(yield* checkingVariables(plain, { variables })),
+    ...(yield* each(mutations, (mutation, i) => checkingMutation(compiler, mutation, `spec.mutations[${i}]`))).flat(),
     ...(reinvocationPolicy ? [] : [required('spec.reinvocationPolicy')]),
     ...(reinvocationPolicy && !policies.includes(reinvocationPolicy)
       ? [notSupported('spec.reinvocationPolicy', reinvocationPolicy, policies)]
@@ -33,7 +38,7 @@ const kinds = {
   ApplyConfiguration: { field: 'applyConfiguration', other: 'jsonPatch', wanted: applyType },
 } as const satisfies Record<string, { field: keyof Mutation; other: keyof Mutation; wanted: CelType }>;
 
-function mutationErrors(compiler: ExpressionCompiler, mutation: Mutation, path: string): FieldError[] {
+function* checkingMutation(compiler: ExpressionCompiler, mutation: Mutation, path: string): Steps<FieldError[]> {
   const { patchType = '' } = mutation;
   if (patchType === '') return [required(child(path, 'patchType'))];
   if (!Object.hasOwn(kinds, patchType))
@@ -46,7 +51,7 @@ function mutationErrors(compiler: ExpressionCompiler, mutation: Mutation, path: 
   if (!given) errors.push(required(child(path, field), `must be specified when patchType is ${patchType}`));
   else if (text === '') errors.push(required(at));
   else {
-    const { error } = compiler.compile(text, [wanted]);
+    const { error } = yield* compiler.compiling(text, [wanted]);
     if (error !== undefined) errors.push(invalid(at, text, error));
   }
   if (mutation[other])

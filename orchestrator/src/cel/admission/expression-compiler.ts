@@ -1,5 +1,5 @@
 import { Environment, type Program } from '../environment.ts';
-import { atOnce, type Steps } from '../in-steps.ts';
+import type { Steps } from '../in-steps.ts';
 import { type CelType, dynType, listOf, mapOf, objectType } from '../language/cel-type.ts';
 import type { FunctionDeclaration } from '../language/declarations.ts';
 import type { ObjectDeclaration } from '../language/type-provider.ts';
@@ -70,10 +70,6 @@ export class ExpressionCompiler {
   }
 
   /** `wanted`: the types it may give; empty: any. */
-  compile(text: string, wanted: readonly CelType[], authorizer = true): Expression {
-    return atOnce(this.compiling(text, wanted, authorizer));
-  }
-
   *compiling(text: string, wanted: readonly CelType[], authorizer = true): Steps<Expression> {
     const environment = this.#environments[authorizer ? 'withAuthorizer' : 'without']();
     const compiled = yield* environment.compiling(text);
@@ -89,16 +85,12 @@ export class ExpressionCompiler {
   }
 
   /** What the checker complains of, in cel-go's words; undefined: of nothing. */
-  issues(text: string): string | undefined {
-    const compiled = this.#environments.withAuthorizer().compile(text);
+  *findingIssues(text: string): Steps<string | undefined> {
+    const compiled = yield* this.#environments.withAuthorizer().compiling(text);
     return compiled.type === 'invalid' ? compiled.message : undefined;
   }
 
   /** From here on expressions can name it. */
-  compileVariable(name: string, text: string): Expression {
-    return atOnce(this.compilingVariable(name, text));
-  }
-
   *compilingVariable(name: string, text: string): Steps<Expression> {
     const expression = yield* this.compiling(text, []);
     this.#fields.set(name, knownType(expression.outputType));

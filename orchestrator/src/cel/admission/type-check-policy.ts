@@ -1,4 +1,3 @@
-import { setImmediate } from 'node:timers/promises';
 import {
   type ExpressionWarning,
   groupVersionOf,
@@ -8,6 +7,7 @@ import {
 } from '@berth/kube';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
 import { type DeclType, declTypeOf, objectsOf } from '../crd/decl-type.ts';
+import { inTurns, type Steps } from '../in-steps.ts';
 import { ExpressionCompiler } from './expression-compiler.ts';
 
 export interface PolicyKind {
@@ -26,50 +26,61 @@ export interface KindWorld {
 
 /** Of one rule so many are looked at, and no rule after that one (maxTypesToCheck). */
 const mostKinds = 10;
+/** What making types of its schema takes: a pod has hundreds. */
+const unitsPerKind = 20_000;
 
 /**
  * What is wrong with a policy's expressions for the kinds it is about, as far as their types tell
  * (policy/validating/typechecking.go). Others are served in between.
  */
-export async function typeWarnings(
+export function typeWarnings(
   spec: ValidatingAdmissionPolicySpec,
   world: KindWorld,
 ): Promise<readonly ExpressionWarning[]> {
-  const checks = checksOf(spec, world);
+  return inTurns(checkingTypes(spec, world));
+}
+
+function* checkingTypes(spec: ValidatingAdmissionPolicySpec, world: KindWorld): Steps<ExpressionWarning[]> {
+  const checks = yield* makingChecks(spec, world);
   const warnings: ExpressionWarning[] = [];
   for (const [i, { expression = '', messageExpression = '' }] of (spec.validations ?? []).entries()) {
     const texts = { expression, ...(messageExpression === '' ? {} : { messageExpression }) };
     for (const [name, text] of Object.entries(texts)) {
-      await setImmediate();
-      const warning = checks.flatMap((check) => check(text) ?? []).join('\n');
+      const found: string[] = [];
+      for (const check of checks) {
+        const issues = yield* check(text);
+        if (issues !== undefined) found.push(issues);
+      }
+      const warning = found.join('\n');
       if (warning !== '') warnings.push({ fieldRef: `spec.validations[${i}].${name}`, warning });
     }
   }
   return warnings;
 }
 
-type Check = (expression: string) => string | undefined;
+type Check = (expression: string) => Steps<string | undefined>;
 
 /** One for each kind whose schema is known. */
-function checksOf(spec: ValidatingAdmissionPolicySpec, world: KindWorld): readonly Check[] {
+function* makingChecks(spec: ValidatingAdmissionPolicySpec, world: KindWorld): Steps<Check[]> {
   const kinds = matchedKinds(spec.matchConstraints?.resourceRules ?? [], world);
   const paramKind = paramKindOf(spec);
   const paramSchema = paramKind && world.schemaOf(paramKind);
   const params = paramSchema && declTypeOf(paramSchema, true, `${paramKind.kind}${kinds.length}`);
-  return kinds.flatMap((kind, index): Check[] => {
+  const checks: Check[] = [];
+  for (const [index, kind] of kinds.entries()) {
+    yield unitsPerKind;
     const schema = world.schemaOf(kind);
-    if (!schema) return [];
+    if (!schema) continue;
     // Named apart, since params may be of the same kind.
     const object = declTypeOf(schema, true, `${kind.kind}${index}`);
     const compiler = compilerFor({ object, params, hasParams: paramKind !== undefined });
-    for (const { name, expression } of spec.variables ?? []) compiler.compileVariable(name, expression);
-    return [
-      (text) => {
-        const issues = compiler.issues(text);
-        return issues === undefined ? undefined : `${printed(kind)}: ${issues}\n`;
-      },
-    ];
-  });
+    for (const { name, expression } of spec.variables ?? []) yield* compiler.compilingVariable(name, expression);
+    checks.push(function* (text) {
+      const issues = yield* compiler.findingIssues(text);
+      return issues === undefined ? undefined : `${printed(kind)}: ${issues}\n`;
+    });
+  }
+  return checks;
 }
 
 function compilerFor({

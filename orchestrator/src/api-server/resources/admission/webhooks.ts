@@ -1,6 +1,4 @@
 import type { MutatingWebhook, RuleWithOperations, ValidatingWebhook } from '@berth/kube';
-import { compilingCost } from '../../decoding/costs.ts';
-import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, FieldError } from '../../resource-definition.ts';
 import { duplicate, invalid, notSupported, required } from '../field.ts';
 import { validateLabelSelector } from '../label-selector.ts';
@@ -43,9 +41,10 @@ async function conditionedErrors(sent: AnyObject, old: AnyObject | undefined): P
     JSON.stringify(((of['webhooks'] ?? []) as Webhook[]).map(({ matchConditions = [] }) => matchConditions));
   if (old && conditions(object) === conditions(withoutNulls(old))) return configurationErrors(object);
   const { conditionErrors } = await import('../../../cel/admission/check-expressions.ts');
-  const cost = ((object['webhooks'] ?? []) as Webhook[]).reduce((sum, hook) => sum + compilingCost(hook), 0);
-  await turns.goOn(cost);
-  return configurationErrors(object, conditionErrors);
+  const found: FieldError[][] = [];
+  for (const [i, { matchConditions = [] }] of ((object['webhooks'] ?? []) as Webhook[]).entries())
+    found.push(await conditionErrors(matchConditions, `webhooks[${i}].matchConditions`));
+  return configurationErrors(object, found);
 }
 
 function defaultWebhook(hook: Webhook, mutating: boolean): void {
@@ -59,16 +58,15 @@ function defaultWebhook(hook: Webhook, mutating: boolean): void {
   if (hook.clientConfig?.service) hook.clientConfig.service.port ??= 443;
 }
 
-type CheckConditions = (conditions: NonNullable<Webhook['matchConditions']>, field: string) => readonly FieldError[];
-
-function configurationErrors(object: AnyObject, check: CheckConditions = () => []): FieldError[] {
+/** `ofConditions`: what is wrong with the conditions of each webhook. */
+function configurationErrors(object: AnyObject, ofConditions: readonly FieldError[][] = []): FieldError[] {
   const hooks = (object['webhooks'] ?? []) as Webhook[];
   return hooks.flatMap((hook, index) => {
     const field = `webhooks[${index}]`;
     const repeated = hooks.findIndex(({ name }) => name === hook.name) < index;
     return [
       ...hookErrors(hook, field),
-      ...check(hook.matchConditions ?? [], `${field}.matchConditions`),
+      ...(ofConditions[index] ?? []),
       ...versionErrors(hook.admissionReviewVersions ?? [], `${field}.admissionReviewVersions`),
       ...(hook.name && repeated ? [duplicate(`${field}.name`, hook.name)] : []),
     ];
