@@ -1,7 +1,7 @@
-import { randomSuffix } from '@berth/kit';
 import { apiError, copyJson, isAlreadyExists, keepSentEmpties } from '@berth/kube';
 import type { AdmissionRequest } from '../admission/admission.ts';
 import { type Asked, askedOf } from '../admission/asked.ts';
+import { madeUpName } from '../admission/made-up-name.ts';
 import { type Settlement, settling } from '../admission/settlement.ts';
 import { admitKeepingFields } from '../apply/admit-fields.ts';
 import { defaultAndTrack } from '../apply/default-and-track.ts';
@@ -22,8 +22,6 @@ import { writeOptionsOf } from '../write-options.ts';
 
 /** Upstream's: with 27^5 suffixes a ninth collision means that something else is wrong. */
 const nameTries = 8;
-/** Upstream cuts a generateName so that name and suffix fit a DNS label. */
-const maxGeneratedBase = 58;
 
 export async function createObject(
   context: ServerContext,
@@ -72,7 +70,7 @@ export async function createChecked(context: ServerContext, request: CreateReque
   if (metadata.name || !generateName) return createNamed(context, request);
   for (let tries = 1; ; tries++) {
     const attempt = keepSentEmpties(request.object, copyJson(request.object));
-    attempt.metadata.name = generateName.slice(0, maxGeneratedBase) + randomSuffix(context.rng);
+    attempt.metadata.name = madeUpName(generateName, context.rng);
     try {
       return await createNamed(context, { ...request, object: attempt, generatedName: true });
     } catch (error) {
@@ -121,6 +119,9 @@ async function createSettled(
   if (generatedName) object.metadata.name = name;
   if (isLarge(object)) await breathe();
   await admitKeepingFields(context, generatedName ? { ...admission, generatedName } : admission);
+  // Those who changed the object may have given it a name, or another prefix of one.
+  const { name: called = '' } = object.metadata;
+  const named = generatedName ? { ...admission, name: called } : admission;
   withoutRepeatedOwners(object, warn, 'after');
   if (isLarge(object)) await breathe();
   ensureNamespace(object, definition.namespaced, namespace);
@@ -129,22 +130,22 @@ async function createSettled(
   prepareForCreate(definition, object, rules);
   if (!definition.custom) definition.rules.default?.(object);
   if (isLarge(object)) await breathe();
-  const pending = context.admission.fieldErrors(admission);
+  const pending = context.admission.fieldErrors(named);
   const told = pending && (await pending);
   const checks = validateCreate(definition, object, { warn, ...(told && { told }) });
   if (checks) await checks;
   if (isLarge(object)) await breathe();
   for (const text of definition.rules.warnings?.(object) ?? []) warn(text);
   if (isLarge(object)) await breathe();
-  await context.admission.validate(admission);
+  await context.admission.validate(named);
   asStored(definition, object);
   const storage = context.storage(definition);
   // Only the store says so: whoever may not create this is told that before, and a dry run nothing (etcd3 store Create).
   if (object.metadata.resourceVersion && !dryRun)
     throw apiError('Unknown', 'resourceVersion should not be set on objects to be created', { code: 500 });
   if (dryRun) {
-    const there = await storage.find(namespace, name);
-    if (there) throw alreadyExists(definition, name, there.object);
+    const there = await storage.find(namespace, called);
+    if (there) throw alreadyExists(definition, called, there.object);
     if (definition.custom) definition.rules.default?.(object);
     return storage.dryRun(object);
   }

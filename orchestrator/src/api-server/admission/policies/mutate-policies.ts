@@ -14,6 +14,7 @@ import { semanticEqual } from '../../resources/equality.ts';
 import { inVersion, replaceFields } from '../../webhook/admission/equivalent-objects.ts';
 import { isLargePatch } from '../../webhook/admission/hook-patch.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { makeUpName } from '../made-up-name.ts';
 import { refused } from '../refused.ts';
 import { Reinvocation } from '../reinvocation.ts';
 import { applyMutation, MutationError } from './apply-mutation.ts';
@@ -141,6 +142,7 @@ class PolicyMutation {
         if (isLarge(request.object)) await breathe();
         rounds.isApplied = true;
         if (semanticEqual(before, next)) continue;
+        makeUpName(next, request, context.rng);
         replaceFields(request.object, await inVersion(next, definition, request.definition));
         changed = true;
       } catch (error) {

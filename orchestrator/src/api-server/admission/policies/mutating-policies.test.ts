@@ -140,6 +140,31 @@ test('a JSON patch is made of operations; one whose test fails changes nothing',
   expect(made.metadata.labels).toEqual({ a: 'b', 'example.com/from': 'policy' });
 });
 
+test('a name is made up for what policies leave without one: they see none, and their name or prefix is taken', async () => {
+  await using s = await aServer();
+  const given = (name: string) => [
+    { name, expression: `has(object.metadata.generateName) && object.metadata.generateName == "${name}-"` },
+  ];
+  const patches: [string, string][] = [
+    ['named', '[JSONPatch{op: "add", path: "/metadata/name", value: "given"}]'],
+    ['other', '[JSONPatch{op: "replace", path: "/metadata/generateName", value: "new-"}]'],
+    ['kept', '[JSONPatch{op: "add", path: "/metadata/labels", value: {"named": string(has(object.metadata.name))}}]'],
+    ['bare', '[JSONPatch{op: "remove", path: "/metadata/generateName"}]'],
+  ];
+  for (const [name, expression] of patches)
+    await policy(s, name, { matchConditions: given(name), mutations: [patch(expression)] });
+  const created = async (name: string) =>
+    (await s.client.create(resources.pods, aPod('', { metadata: { generateName: `${name}-` } }) as never)).metadata;
+  expect((await created('named')).name).toBe('given');
+  await expect(created('named')).rejects.toThrow('pods "given" already exists');
+  expect((await created('other')).name).toMatch(/^new-[a-z0-9]{5}$/);
+  expect(await created('kept')).toMatchObject({
+    name: expect.stringMatching(/^kept-[a-z0-9]{5}$/),
+    labels: { named: 'false' },
+  });
+  await expect(created('bare')).rejects.toThrow('name or generateName is required');
+});
+
 test('what cannot be done is refused, or left out where failures are ignored', async () => {
   await using s = await aServer();
   const mutations = [apply('Object{spec: Object.spec{nope: 5}}')];

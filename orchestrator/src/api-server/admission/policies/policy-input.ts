@@ -6,6 +6,7 @@ import type { ServerContext } from '../../server-context.ts';
 import { inVersion } from '../../webhook/admission/equivalent-objects.ts';
 import { requestFields } from '../../webhook/admission/review.ts';
 import type { AdmissionRequest } from '../admission.ts';
+import { withoutMadeUpName } from '../made-up-name.ts';
 
 /** What expressions see of a request, its object in the version of `definition`. @throws ApiError NotFound – its namespace. */
 export async function policyInput(
@@ -15,9 +16,10 @@ export async function policyInput(
 ): Promise<ExpressionInput> {
   const { operation, object, old, user } = request;
   const seen = (one: AnyObject | undefined) => (one ? inVersion(one, request.definition, definition) : null);
+  const current = operation === 'delete' ? null : await seen(object);
   return {
     request: requestFields(definition, request),
-    object: operation === 'delete' ? null : await seen(object),
+    object: current && withoutMadeUpName(current, request),
     oldObject: await seen(operation === 'delete' ? (old ?? object) : old),
     user,
     authorizer,

@@ -45,5 +45,6 @@ function isAbout(rule: NamedRuleWithOperations, definition: ResourceDefinition, 
     namespace: namespaceOf(request),
   };
   const { resourceNames = [] } = rule;
-  return ruleMatches(rule, subject) && (resourceNames.length === 0 || resourceNames.includes(request.name));
+  const name = request.generatedName ? '' : request.name;
+  return ruleMatches(rule, subject) && (resourceNames.length === 0 || resourceNames.includes(name));
 }

@@ -1,6 +1,7 @@
 import type { Logger } from '@berth/kit';
 import { apiError } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
+import { withoutMadeUpName } from '../../admission/made-up-name.ts';
 import type { Authorizer } from '../../authorizer.ts';
 import { breathe } from '../../decoding/large-bodies.ts';
 import type { HookCallObserver } from '../../metrics/admission-metrics.ts';
@@ -30,16 +31,10 @@ const many = 1000;
 
 /** The objects of a request as `invocation` wants to see them. */
 export async function reviewedObjects({ definition }: Invocation, request: AdmissionRequest): Promise<ReviewedObjects> {
-  const { operation, object, old, generatedName } = request;
+  const { operation, object, old } = request;
   const seen = (one: AnyObject | undefined) => (one ? inVersion(one, request.definition, definition) : null);
   const current = operation === 'delete' ? null : await seen(object);
-  return { object: current && generatedName ? unnamed(current) : current, oldObject: await seen(old) };
-}
-
-/** A name that the server makes is not there yet for those who may change the object. */
-function unnamed(object: AnyObject): AnyObject {
-  const { name: _, ...metadata } = object.metadata;
-  return { ...object, metadata };
+  return { object: current && withoutMadeUpName(current, request), oldObject: await seen(old) };
 }
 
 /**

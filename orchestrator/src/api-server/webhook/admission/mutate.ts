@@ -1,5 +1,6 @@
 import { groupVersionOf } from '@berth/kube';
 import type { AdmissionRequest } from '../../admission/admission.ts';
+import { makeUpName } from '../../admission/made-up-name.ts';
 import { Reinvocation } from '../../admission/reinvocation.ts';
 import { type ExpectedKind, expectedKind } from '../../body-decoder.ts';
 import { breathe, isLarge, markLarge } from '../../decoding/large-bodies.ts';
@@ -113,8 +114,7 @@ async function callAndApply(invocation: Invocation, request: AdmissionRequest, p
   const changed = !semanticEqual(objects.object, patched);
   if (isLarge(request.object)) await breathe();
   if (shown.kind === definition.kind) definition.rules.default?.(patched);
-  // A name of the server's own is back in its place, unless the webhook gave one.
-  if (request.generatedName) patched.metadata.name ??= request.name;
+  makeUpName(patched, request, parts.context.rng);
   replaceFields(request.object, await inVersion(patched, definition, request.definition));
   return changed;
 }
