@@ -65,6 +65,11 @@ test.each([
   ['/api/v1/nodes?fieldSelector=metadata.namespace%3Dx', 400, 'field label not supported: metadata.namespace'],
   ['/apis/batch/v1/cronjobs?fieldSelector=x%3Dy', 400, '"x" is not a known field selector: only "metadata.name", "metadata.namespace"'],
   ['/apis/batch/v1/jobs?fieldSelector=x%3Dy', 400, 'field label "x" not supported for Job'],
+  [
+    '/apis/resource.k8s.io/v1/resourceslices?fieldSelector=x%3Dy',
+    400,
+    'field label not supported for resource.k8s.io/v1, Kind=ResourceSlice: x',
+  ],
 ])('%s selects by fields that upstream knows of the kind', async (path, expected, message) => {
   const { status, text } = await server.send({ method: 'GET', path });
   const answer = JSON.parse(text);

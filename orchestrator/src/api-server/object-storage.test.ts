@@ -67,7 +67,7 @@ test('of one name nothing else is read, whatever others begin with it', async ()
     return objects.map(({ object }) => object.metadata.name);
   };
   expect(await named('c1')).toEqual(['c1']);
-  expect(await named('c10', { after: storage.keyOf('n', 'c2'), limit: 5 })).toEqual(['c10']);
+  expect(await named('c10', { limit: 5 })).toEqual(['c10']);
   for (const none of ['c', '', 'c12']) expect(await named(none)).toEqual([]);
   expect(storage.listed.cache).toMatchObject({ lists: 5, read: 2 });
   const { revision } = storage;

@@ -8,7 +8,7 @@ import type { ObjectCodec, StoredObject } from './stored-object.ts';
 
 export interface ObjectRange {
   readonly namespace: string;
-  /** The only one wanted. Where it makes one key, nothing else is read, whatever `after` and `limit` say (Store.ListPredicate). */
+  /** The only one wanted. Where it makes one key, nothing else is read, whatever `limit` says, but behind a page (SelectionPredicate.MatchesSingle). */
   readonly name?: string | undefined;
   /** Key (see {@link ObjectStorage.keyOf}) after which the page begins. */
   readonly after?: string;
@@ -80,7 +80,8 @@ export class ObjectStorage {
 
   async range(request: ObjectRange): Promise<RangeResult & { readonly objects: readonly StoredObject[] }> {
     const { namespace, name, ...range } = request;
-    const isOneKey = name !== undefined && (namespace !== '' || !this.definition.namespaced);
+    const hasKey = namespace !== '' || !this.definition.namespaced;
+    const isOneKey = name !== undefined && range.after === undefined && hasKey;
     if (isOneKey) return this.#rangeOfOne(this.keyOf(namespace, name), range);
     // Whoever asks for a few works on at once: among many who waited they would all do so in the same turn.
     const pause = this.#lastCount < viewsAtOnce ? undefined : turns.goOn(this.#lastCount * unitsPerItem);
@@ -96,7 +97,7 @@ export class ObjectStorage {
     return { ...result, objects: await this.#viewsOf(result, namespace, range) };
   }
 
-  async #rangeOfOne(key: string, { after: _, ...range }: Omit<ObjectRange, 'namespace' | 'name'>) {
+  async #rangeOfOne(key: string, range: Omit<ObjectRange, 'namespace' | 'name' | 'after'>) {
     // The first of all keys that begin with it.
     const { revision, items } = await storeCall(this.#store.range({ ...range, prefix: key, limit: 1 }));
     const found = items.filter((item) => item.key === key);

@@ -95,9 +95,11 @@ function hasOwnFields({ custom, rules }: ResourceDefinition): boolean {
 
 /** Kinds with fields of their own name only the field (their conversion function says so); the generic one those that all have. */
 function unknownField(definition: ResourceDefinition, field: string) {
-  const { group, kind } = definition;
+  const { group, version, kind } = definition;
   if (group === 'batch' && kind === 'Job')
     return apiError('BadRequest', `field label ${JSON.stringify(field)} not supported for ${kind}`);
+  if (group === 'resource.k8s.io' && kind === 'ResourceSlice')
+    return apiError('BadRequest', `field label not supported for ${group}/${version}, Kind=${kind}: ${field}`);
   if (hasOwnFields(definition)) return apiError('BadRequest', `field label not supported: ${field}`);
   const known = 'only "metadata.name", "metadata.namespace"';
   return apiError('BadRequest', `${JSON.stringify(field)} is not a known field selector: ${known}`);

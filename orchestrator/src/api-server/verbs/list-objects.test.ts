@@ -67,6 +67,17 @@ test('a list of one name is whole, whatever its limit, in a namespace and in all
   expect(names(await server.client.list(resources.configmaps, other))).toEqual([]);
 });
 
+test('a list of one name that goes on behind a page has it where it is behind that', async () => {
+  await using server = await aServer();
+  await withMaps(server, 4);
+  const page = await server.client.list(resources.configmaps, { namespace: 'default', limit: 2 });
+  const rest = async (name: string) => {
+    const options = { continue: page.metadata.continue ?? '', fieldSelector: `metadata.name=${name}` };
+    return names(await server.client.list(resources.configmaps, { namespace: 'default', ...options }));
+  };
+  expect([await rest('m0'), await rest('m1'), await rest('m2'), await rest('m3')]).toEqual([[], [], ['m2'], ['m3']]);
+});
+
 test('an exact revision is read as it was; a newer one than there is is refused', async () => {
   await using server = await aServer();
   await withMaps(server, 2);
