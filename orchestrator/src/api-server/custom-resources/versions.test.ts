@@ -36,6 +36,29 @@ test('an object is read in every version, pruned by the schema of each and fille
   expect((await h.send('GET', `${at('v1')}/a`))['spec']).toEqual({ both: 'b', mode: 'second', one: 'o' });
 });
 
+test('who writes a status in another version fills nothing into what stays as it was', async () => {
+  await using h = await aCustomServer();
+  const status = { status: { type: 'object', properties: { ready: { type: 'boolean' } } } };
+  const more = { subresources: { status: {} } };
+  const mode = { type: 'string', default: 'second' };
+  await h.define(
+    versioned([
+      version('v1', { ...spec({ both: { type: 'string' } }), ...status }, { ...more, storage: true }),
+      version('v2', { ...spec({ both: { type: 'string' }, mode }), ...status }, more),
+    ]),
+  );
+  await h.send('POST', at('v1'), foo('v1', { spec: { both: 'b' } }));
+  const read = () => h.send('GET', `${at('v2')}/a`);
+  const write = (ready: boolean, query = '') =>
+    h.send('PATCH', `${at('v2')}/a/status${query}`, { status: { ready } }, 'application/merge-patch+json');
+  const { metadata } = await write(true);
+  await write(false, '?dryRun=All');
+  expect((await read())['spec']).toEqual({ both: 'b' });
+  const again = await write(true);
+  expect(again.metadata.resourceVersion).toBe(metadata.resourceVersion);
+  expect([again['spec'], (await read())['spec']]).toEqual([{ both: 'b' }, { both: 'b' }]);
+});
+
 test('a changed schema is applied to what is stored, on reading and to those who watch', async () => {
   await using h = await aCustomServer();
   const before = versioned([version('v1', spec({ old: { type: 'string' } }), { storage: true })]);

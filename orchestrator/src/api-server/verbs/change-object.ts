@@ -154,7 +154,8 @@ async function check(context: ServerContext, request: ChangeRequest, step: Step)
   if (/^0?$/.test(next.metadata.resourceVersion ?? '')) next.metadata.resourceVersion = current.resourceVersion;
   const rules = context.requestContext(user);
   prepareForUpdate({ definition, next, old, endpoint, subresource, context: rules });
-  definition.rules.default?.(next);
+  // What a custom object took over of the stored one is filled as its stored version says, and still that one's own.
+  if (!definition.custom) definition.rules.default?.(next);
   keepTimes(next, old);
   if (isLarge(next)) await breathe();
   const pending = context.admission.fieldErrors(admission);
