@@ -290,6 +290,25 @@ test('a name that the server makes is seen by those who validate alone', async (
   expect([validating.name, validating.object.metadata.name]).toEqual([json.metadata.name, json.metadata.name]);
 });
 
+test.each([
+  ['has none', '', [], undefined],
+  ['had one that is taken away', 'one', [{ op: 'remove', path: '/metadata/name' }], 'one'],
+] as const)('a name is made up, too, where a webhook says how it begins and the object %s', async (_, name, more, asked) => {
+  await using world = await aWorld(({ body }) =>
+    review(body, {
+      allowed: true,
+      ...(body.request.object.metadata.generateName ? {} : patch(...more, { op: 'add', path: '/metadata/generateName', value: 'hook-' })),
+    }),
+  );
+  await world.configure({ mutating: true });
+  await world.configure({ configuration: 'b' });
+  const { status, json } = await world.create(name);
+  expect([status, json.metadata.generateName]).toEqual([201, 'hook-']);
+  expect(json.metadata.name).toMatch(/^hook-.{5}$/);
+  const validating = world.hooks.asked[1]?.body.request;
+  expect([validating.name, validating.object.metadata.name]).toEqual([asked ?? json.metadata.name, json.metadata.name]);
+});
+
 test('webhooks are not asked about webhook configurations, and a webhook may write what it is asked about', async () => {
   let touches = 0;
   const merge = (data: object) =>

@@ -119,9 +119,11 @@ async function createSettled(
   if (generatedName) object.metadata.name = name;
   if (isLarge(object)) await breathe();
   await admitKeepingFields(context, generatedName ? { ...admission, generatedName } : admission);
-  // Those who changed the object may have given it a name, or another prefix of one.
+  // Those who changed the object may have given it a name, or another prefix of one, or the first.
+  const { generateName } = object.metadata;
+  if (!object.metadata.name && generateName) object.metadata.name = madeUpName(generateName, context.rng);
   const { name: called = '' } = object.metadata;
-  const named = generatedName ? { ...admission, name: called } : admission;
+  const named = generatedName || name === '' ? { ...admission, name: called } : admission;
   withoutRepeatedOwners(object, warn, 'after');
   if (isLarge(object)) await breathe();
   ensureNamespace(object, definition.namespaced, namespace);
