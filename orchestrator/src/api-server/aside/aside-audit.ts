@@ -1,4 +1,4 @@
-import { responseObjectOf, withoutManagedFields } from '../audit/response-object.ts';
+import { type Presented, responseText, withoutManagedFields } from '../audit/response-object.ts';
 import type { AnyObject } from '../resource-definition.ts';
 import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../server-request.ts';
 
@@ -33,9 +33,10 @@ export class AsideAudit implements RequestAudit {
     this.answer = text;
   }
 
-  answered(answer: Answer, shown: () => object | undefined): void {
-    if (this.bodies.answered)
-      this.responseText(JSON.stringify(responseObjectOf(answer, this.bodies.omitManagedFields, shown())));
+  async answered(answer: Answer, presented: Presented): Promise<void> {
+    const { answered, omitManagedFields } = this.bodies;
+    const text = answered ? await responseText(answer, omitManagedFields, presented) : undefined;
+    if (text !== undefined) this.responseText(text);
   }
 }
 

@@ -14,7 +14,7 @@ import type { PodSecurityEvent } from '../metrics/pod-security-metrics.ts';
 import { type FormedAnswer, offeredFormsOf } from '../representation/check-accept.ts';
 import { wholeBody } from '../representation/long-body.ts';
 import { negotiate } from '../representation/negotiate.ts';
-import { documentOf, madeOf, type Presentation } from '../representation/represent.ts';
+import { documentOf, type Presentation } from '../representation/represent.ts';
 import { RequestPipeline } from '../request-pipeline.ts';
 import { ResourceRegistry } from '../resource-registry.ts';
 import { definitions } from '../resources/definitions.ts';
@@ -114,7 +114,7 @@ export class AsideServer implements AsyncDisposable {
     const request = requestOf(sent, { signal, warn, ...deadline, ...(audit ? { audit } : {}) });
     try {
       const answer = await this.#answer(request, sent.custom);
-      audit?.answered(answer, () => this.#madeOf(answer, request));
+      await audit?.answered(answer, (formed) => this.#presentationOf(formed, request));
       const made = await this.#documentOf(answer, request);
       return { ...made, told: told() };
     } catch (error) {
@@ -150,11 +150,6 @@ export class AsideServer implements AsyncDisposable {
     const { body: made, contentType } = await documentOf(answer, this.#presentationOf(answer, request), request.signal);
     const body = await wholeBody(made);
     return { status: answer.type === 'list' ? 200 : answer.status, body, headers: { 'content-type': contentType } };
-  }
-
-  #madeOf(answer: Answer, request: ServerRequest): object | undefined {
-    if (answer.type !== 'object' && answer.type !== 'list') return undefined;
-    return madeOf(answer, this.#presentationOf(answer, request));
   }
 
   #presentationOf(answer: FormedAnswer, { query, accept }: ServerRequest): Presentation {

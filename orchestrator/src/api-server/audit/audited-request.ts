@@ -7,7 +7,7 @@ import type { Answer, AuditedBodies, AuditedNames, RequestAudit } from '../serve
 import { type AuditEvent, userInfo } from './audit-event.ts';
 import { type AuditDecision, type AuditStage, auditLevels } from './audit-policy.ts';
 import { JsonText, jsonLine } from './json-text.ts';
-import { responseObjectOf, statusOf, withoutManagedFields } from './response-object.ts';
+import { type Presented, responseText, statusOf, withoutManagedFields } from './response-object.ts';
 
 export interface AuditedRequestParts {
   readonly clock: Clock;
@@ -74,13 +74,19 @@ export class AuditedRequest implements RequestAudit {
     this.#event.responseObject = new JsonText(text);
   }
 
-  /** `shown`: what is made of it for the client (responsewriters WriteObjectNegotiated). */
-  answered(answer: Answer, shown: () => object | undefined): void {
+  /** Of a list, which is made in turns, a promise (responsewriters WriteObjectNegotiated). */
+  answered(answer: Answer, presented: Presented): Promise<void> | undefined {
     const told = statusOf(answer);
     this.#event.responseStatus = told ? statusEvent(told) : { metadata: {}, code: codeOf(answer) };
     const { answered, omitManagedFields } = this.bodies;
-    const object = answered ? responseObjectOf(answer, omitManagedFields, shown()) : undefined;
-    if (object !== undefined) this.#event.responseObject = structuredClone(object);
+    const text = answered ? responseText(answer, omitManagedFields, presented) : undefined;
+    // It may have taken too long, which is written down then.
+    const note = (made: string) => {
+      this.#event.responseObject ??= new JsonText(made);
+    };
+    if (text instanceof Promise) return text.then(note);
+    if (text !== undefined) note(text);
+    return undefined;
   }
 
   failed(status: Status): void {

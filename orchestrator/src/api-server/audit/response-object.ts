@@ -1,29 +1,46 @@
-import { apiVersionOf, type KubeObject, type Status } from '@berth/kube';
-import { listKindOf } from '../resource-definition.ts';
-import type { Answer, AnswerObject } from '../server-request.ts';
+import type { Status } from '@berth/kube';
+import type { FormedAnswer } from '../representation/check-accept.ts';
+import { madeText } from '../representation/made-list.ts';
+import { listParts, objectValue, type Presentation } from '../representation/represent.ts';
+import type { Answer, ListAnswer } from '../server-request.ts';
 import { StoredObject } from '../stored-object.ts';
 
-/** What an answer says, where it is an object or a list, or `made` of it; shares its parts. */
-export function responseObjectOf(answer: Answer, omitManagedFields: boolean, made?: object): unknown {
+/** How its client is shown an answer. */
+export type Presented = (answer: FormedAnswer) => Presentation;
+
+/** What an answer says, where it is an object or a list, as its client is shown it; JSON, that of a list made in turns. */
+export function responseText(
+  answer: Answer,
+  omitManagedFields: boolean,
+  presented: Presented,
+): string | Promise<string> | undefined {
   const shown = (object: unknown) => (omitManagedFields ? withoutManagedFields(object) : object);
-  if (made) return ofEach(made, shown);
-  if (answer.type === 'object') return shown(plainObject(answer.object));
-  if (answer.type === 'document') return answer.says;
-  if (answer.type !== 'list') return undefined;
-  const { definition, metadata, items } = answer;
-  const type = { kind: listKindOf(definition), apiVersion: apiVersionOf(definition) };
-  // Go has no types for custom objects: each says its own, and their list says where it goes on, even if it does not.
-  if (definition.custom)
-    return { ...type, metadata: { continue: '', ...metadata }, items: items.map(({ object }) => shown(object)) };
-  return { ...type, metadata, items: items.map(({ object }) => shown(withoutType(object))) };
+  if (answer.type === 'object') {
+    const presentation = presented(answer);
+    const value = objectValue(answer, presentation);
+    return JSON.stringify(presentation.representation.as === undefined ? shown(value) : ofEach(value, shown));
+  }
+  if (answer.type === 'document') return JSON.stringify(answer.says);
+  return answer.type === 'list' ? listText(answer, presented(answer), shown) : undefined;
+}
+
+async function listText(
+  answer: ListAnswer,
+  presentation: Presentation,
+  shown: (object: unknown) => unknown,
+): Promise<string> {
+  // That nobody waits for it any more is no reason to say nothing.
+  const { signal } = new AbortController();
+  const { made, ...parts } = await listParts(answer, presentation, signal);
+  return madeText({ ...parts, made: (from, to) => ofEach(made(from, to), shown), end: '' });
 }
 
 /** A table by its rows' objects, a list by its items. */
-function ofEach(made: object, shown: (object: unknown) => unknown): unknown {
+function ofEach(made: object, shown: (object: unknown) => unknown): object {
   if ('rows' in made && Array.isArray(made.rows))
     return { ...made, rows: made.rows.map((row: { object?: unknown }) => ({ ...row, object: shown(row.object) })) };
   if ('items' in made && Array.isArray(made.items)) return { ...made, items: made.items.map(shown) };
-  return shown(made);
+  return shown(made) as object;
 }
 
 /** What an answer says that is a Status: of a deletion, of an action. */
@@ -33,17 +50,9 @@ export function statusOf(answer: Answer): (Partial<Status> & { readonly code: nu
   return { code: answer.status, ...answer.object } as Partial<Status> & { code: number };
 }
 
-function withoutType({ kind: _, apiVersion: __, ...object }: KubeObject): object {
-  return object;
-}
-
 export function withoutManagedFields(object: unknown): unknown {
   const isObject = typeof object === 'object' && object !== null && 'metadata' in object;
   if (!isObject) return object;
   const { managedFields: _, ...metadata } = object.metadata as Record<string, unknown>;
   return { ...object, metadata };
-}
-
-function plainObject(object: AnswerObject): unknown {
-  return object instanceof StoredObject ? object.object : object;
 }

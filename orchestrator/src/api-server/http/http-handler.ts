@@ -21,7 +21,7 @@ import type { HandlerParts } from './handler-parts.ts';
 import { auditIdOf, closeAfter, refuseUpgrade, serverRequest, tlsSocketOf } from './incoming-request.ts';
 import { LiveRequests } from './live-requests.ts';
 import { TimedOut } from './request-deadline.ts';
-import { respond, respondError, shownTo } from './respond.ts';
+import { presentationOf, respond, respondError } from './respond.ts';
 import { ServedRequest } from './served-request.ts';
 import { soleResponse } from './sole-response.ts';
 import { wantedUpgrade } from './wanted-upgrade.ts';
@@ -176,8 +176,12 @@ export class HttpHandler {
     if (served.isOver) return;
     if ('status' in answer) served.status = answer.status;
     else if (served.reply.upgrade && (answer.type === 'watch' || answer.type === 'stream')) served.status = 101;
+    if (served.status !== 101) {
+      const written = served.audit?.answered(answer, (formed) => presentationOf(served.reply, formed));
+      if (written) await written;
+      if (served.isOver) return;
+    }
     served.answering = true;
-    if (served.status !== 101) served.audit?.answered(answer, () => shownTo(answer, served.reply));
     const stored = served.audit?.answering(served.status);
     if (stored instanceof Promise) await stored;
     await respond(answer, served.reply);

@@ -13,7 +13,7 @@ import { joinedPieces } from '../representation/joined-pieces.ts';
 import { JsonIndenter } from '../representation/json-indenter.ts';
 import { cut, type LongBody, wholeBody } from '../representation/long-body.ts';
 import { negotiate, plainFormatOf, plainJson } from '../representation/negotiate.ts';
-import { documentOf, framesOf, madeOf, type Presentation } from '../representation/represent.ts';
+import { documentOf, framesOf, type Presentation } from '../representation/represent.ts';
 import type { ResourceDefinition } from '../resource-definition.ts';
 import { type Answer, type ServerRequest, unsniffed } from '../server-request.ts';
 import type { UpgradeSocket } from '../streaming/accept-websocket.ts';
@@ -155,13 +155,8 @@ async function statusDocument(status: Status, { request, clock }: Reply) {
   return documentOf({ type: 'object', status: 0, object }, { representation, includeObject: '', clock }, signal);
 }
 
-/** What of an answer the client is shown, where it wants something made of it. @throws ApiError NotAcceptable, BadRequest */
-export function shownTo(answer: Answer, reply: Reply): object | undefined {
-  if (answer.type !== 'object' && answer.type !== 'list') return undefined;
-  return madeOf(answer, presentationOf(reply, answer));
-}
-
-function presentationOf({ request, clock }: Reply, answer: FormedAnswer): Presentation {
+/** How a client is shown an answer. @throws ApiError NotAcceptable, BadRequest */
+export function presentationOf({ request, clock }: Reply, answer: FormedAnswer): Presentation {
   const includeObject = request.query.get('includeObject') ?? 'Metadata';
   const representation = negotiate(request.accept, offeredFormsOf(answer));
   if (representation.as === 'Table' && !['Metadata', 'Object', 'None', ''].includes(includeObject))

@@ -36,6 +36,28 @@ async function* partsOf(list: ListParts, next: () => number): AsyncGenerator<obj
   yield made(from, count);
 }
 
+/** Such a list as JSON, in pieces of its text but for its end. */
+async function* textsOf(list: ListParts, next: () => number): AsyncGenerator<string> {
+  let first = true;
+  for await (const part of partsOf(list, next)) {
+    yield first ? beginningOf(part, list.count) : `,${itemsJson(part)}`;
+    first = false;
+  }
+}
+
+function endOf({ count, end }: ListParts): string {
+  return count > 0 ? `]}${end}` : end;
+}
+
+const heldAtOnce = 1024 * 1024;
+
+/** A list that is made for who asks, as JSON, held whole. */
+export async function madeText(list: ListParts): Promise<string> {
+  let text = '';
+  for await (const more of textsOf(list, () => heldAtOnce)) text += more;
+  return text + endOf(list);
+}
+
 /** A list that is made for who asks, as JSON; how long it is shows at its end. */
 export class MadeList implements LongBody {
   readonly byteLength = undefined;
@@ -46,13 +68,8 @@ export class MadeList implements LongBody {
   }
 
   async *pieces(next: () => number): AsyncGenerator<Uint8Array> {
-    const { count, end } = this.#list;
-    let first = true;
-    for await (const part of partsOf(this.#list, next)) {
-      yield* cut(Buffer.from(first ? beginningOf(part, count) : `,${itemsJson(part)}`), next);
-      first = false;
-    }
-    yield Buffer.from(count > 0 ? `]}${end}` : end);
+    for await (const text of textsOf(this.#list, next)) yield* cut(Buffer.from(text), next);
+    yield Buffer.from(endOf(this.#list));
   }
 }
 

@@ -59,17 +59,12 @@ export async function documentOf(
     : { body: encoder.encode(json), contentType: 'application/json' };
 }
 
-/** What an answer is made into, a Table or metadata alone; undefined: it is told as it is. */
-export function madeOf(
-  answer: Extract<Answer, { type: 'object' | 'list' }>,
-  presentation: Presentation,
-): object | undefined {
-  if (presentation.representation.as === undefined) return undefined;
-  return answer.type === 'list' ? listValue(answer, presentation) : objectValue(answer, presentation);
-}
-
 /** A list whose items are made for it. */
-async function listParts(answer: ListAnswer, presentation: Presentation, signal: AbortSignal): Promise<ListParts> {
+export async function listParts(
+  answer: ListAnswer,
+  presentation: Presentation,
+  signal: AbortSignal,
+): Promise<ListParts> {
   const items = await shownInOrder(answer, presentation, signal);
   return {
     count: items.length,
@@ -185,7 +180,8 @@ function listValue(list: ListAnswer, presentation: Presentation): object {
   };
 }
 
-function objectValue(answer: Extract<Answer, { type: 'object' }>, presentation: Presentation): object {
+/** An object as it is shown, itself or a Table or metadata alone. */
+export function objectValue(answer: Extract<Answer, { type: 'object' }>, presentation: Presentation): object {
   const object = plainObject(answer.object);
   // A Status or a review has no table; errors are always themselves.
   if (object.kind === 'Scale' && presentation.representation.as === 'Table')
