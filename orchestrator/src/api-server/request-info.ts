@@ -91,8 +91,8 @@ export function decodedPath(path: string): string {
   }
 }
 
-/** More than are looked at of any path. */
-const mostSegments = 16;
+/** More than are looked at of any path; each who looks for its own copies them. */
+export const mostSegments = 16;
 
 function segmentsOf(path: string): string[] {
   let [start, end] = [0, path.length];

@@ -1,6 +1,6 @@
 import { withoutEnd } from '@berth/kit';
 import { apiError } from '@berth/kube';
-import { decodedPath } from './request-info.ts';
+import { decodedPath, mostSegments } from './request-info.ts';
 import type { ResourceDefinition, SubresourceDefinition } from './resource-definition.ts';
 import { notFound, notSupported } from './resource-errors.ts';
 import type { ResourceRegistry } from './resource-registry.ts';
@@ -183,9 +183,6 @@ function isNamespaceSubresource(registry: ResourceRegistry, rest: readonly strin
   const namespaces = registry.find('', 'v1', 'namespaces');
   return rest.length === 3 && (namespaces?.subresources.some(({ name }) => name === rest[2]) ?? false);
 }
-
-/** More than are looked at of any path; each who looks for its own copies them. */
-const mostSegments = 16;
 
 /** Most paths: nothing in them is escaped or empty. */
 const plainPath = /^(?:\/[\w:.-]+)+$/;
