@@ -49,3 +49,17 @@ test('a restore that is refused leaves no folder and no lock behind', async () =
   expect(await restore(empty)).toBe(2);
   expect(readdirSync(empty)).toEqual([]);
 });
+
+test('a restore where the objects are in etcd is refused, as the next start would be without them', async () => {
+  const folder = aFolder();
+  const wrong = join(folder, 'wrong.db');
+  writeFileSync(wrong, 'no database');
+  mkdirSync(join(folder, 'data', 'store'), { recursive: true });
+  writeFileSync(join(folder, 'data', 'store', 'in-etcd'), '--etcd-servers http://127.0.0.1:2379\n');
+  const { said, run } = aTerminal();
+  const restore = (...flags: string[]) => run('restore', wrong, '--data-dir', join(folder, 'data'), ...flags);
+  expect(await restore()).toBe(2);
+  expect(said.splice(0).join('')).toMatch(/has its objects in etcd[\s\S]*--force/);
+  expect(await restore('--force')).toBe(2);
+  expect(said.join('')).toContain('is no backup that can be restored');
+});

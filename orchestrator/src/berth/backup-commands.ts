@@ -134,11 +134,7 @@ async function restore(file: string, { dataDir, force }: Flags): Promise<void> {
 
 async function restoreInto(data: DataDir, file: string, force: boolean): Promise<void> {
   const store = join(data.store, 'berth.db');
-  if (existsSync(store) && !force) {
-    throw new BerthError('Usage', `${data.path} has API objects already`, {
-      hint: 'replace them with: --force; they stay beside, as berth.db.before-restore',
-    });
-  }
+  if (!force) refuseReplacement(data, store);
   const { restoreFile } = await import('../store/restore-file.ts');
   try {
     await restoreFile(file, store);
@@ -146,4 +142,16 @@ async function restoreInto(data: DataDir, file: string, force: boolean): Promise
     if (error instanceof StoreError) throw new BerthError('Usage', error.message, { cause: error });
     throw error;
   }
+}
+
+/** @throws BerthError Usage – the directory has objects already, in a file or in etcd. */
+function refuseReplacement(data: DataDir, store: string): void {
+  if (existsSync(store))
+    throw new BerthError('Usage', `${data.path} has API objects already`, {
+      hint: 'replace them with: --force; they stay beside, as berth.db.before-restore',
+    });
+  if (existsSync(data.etcdMark))
+    throw new BerthError('Usage', `${data.path} has its objects in etcd, not in a file`, {
+      hint: 'go on with those of the backup, in a file: --force; what etcd has stays there',
+    });
 }
