@@ -64,7 +64,7 @@ test.each([
   const keys = (await webcrypto.subtle.generateKey(algorithm, true, ['sign', 'verify'])) as webcrypto.CryptoKeyPair;
   const made = await x509.X509CertificateGenerator.createSelfSigned({
     // As openssl and Go write it; others compare names by their bytes.
-    name: [{ O: [{ utf8String: 'Example' }] }, { CN: [{ utf8String: 'brought' }] }],
+    name: new x509.Name([{ O: [{ utf8String: 'Example' }] }, { CN: [{ utf8String: 'brought' }] }]),
     signingAlgorithm: algorithm,
     keys,
     notAfter: new Date(systemClock.now() + 365 * 86_400_000),
