@@ -1,6 +1,6 @@
 import { apiError, FieldSelector, Selector, SelectorError } from '@berth/kube';
-import { atOnce, inTurns, type Steps } from '../cel/in-steps.ts';
 import { countingCost, readingCost } from './decoding/costs.ts';
+import { atOnce, inTurns, type Steps } from './decoding/in-steps.ts';
 import { largeBytes } from './decoding/large-bodies.ts';
 import type { AnyObject, ResourceDefinition } from './resource-definition.ts';
 import type { StoredObject } from './stored-object.ts';

@@ -2,17 +2,12 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { mkdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { type Clock, type Logger, removeHalfWritten, writeFileDurably } from '@berth/kit';
+import type { KeyPair } from '../api-server/configuration/follow-key-pair.ts';
 import { BerthError } from './berth-error.ts';
 import { frontProxyCaFile } from './front-proxy-defaults.ts';
 
 /** What servers of this machine show, and who may come to them. */
 export const credentialFiles = ['server.crt', 'server.key', 'ca.crt'] as const;
-
-/** A certificate and its private key, in PEM. */
-export interface KeyPair {
-  readonly cert: string;
-  readonly key: string;
-}
 
 export interface Pki {
   readonly ca: string;

@@ -4,7 +4,7 @@ import { type Clock, type Logger, messageOf, type Rng } from '@berth/kit';
 import { IdlePolling } from '@berth/linux';
 import type { PluginChoice } from '../api-server/admission/plugin-names.ts';
 import type { ServiceRanges } from '../api-server/admission/service-allocation.ts';
-import { checkKeyPair } from '../api-server/configuration/follow-key-pair.ts';
+import { checkKeyPair, type KeyPair } from '../api-server/configuration/follow-key-pair.ts';
 import { type ApiServer, type ApiServerOptions, createApiServer } from '../api-server/create-api-server.ts';
 import type { DebugOptions } from '../api-server/debug/debug-options.ts';
 import type { Listener } from '../api-server/http/listener.ts';
@@ -21,7 +21,7 @@ import type { DataDir } from './data-dir.ts';
 import type { EtcdChoice } from './etcd-flags.ts';
 import { defaultFrontProxy, frontProxyCaFile, frontProxyName } from './front-proxy-defaults.ts';
 import { openStore } from './open-store.ts';
-import { credentialFiles, type KeyPair, type Pki } from './pki.ts';
+import { credentialFiles, type Pki } from './pki.ts';
 import { localHost, publicAddress } from './server-names.ts';
 import { verifyingKeysOf } from './service-account-flags.ts';
 

@@ -1,8 +1,8 @@
+import { atOnce, type Steps } from '../api-server/decoding/in-steps.ts';
 import { type CostRange, estimateCost, type SizeOf } from './estimate/estimate-cost.ts';
 import { CostMeter } from './evaluation/cost-meter.ts';
 import type { Activation, Step } from './evaluation/frame.ts';
 import { PlanError, plan } from './evaluation/plan.ts';
-import { atOnce, type Steps } from './in-steps.ts';
 import type { Expr } from './language/ast.ts';
 import type { CelType } from './language/cel-type.ts';
 import { dynType } from './language/cel-type.ts';

@@ -2,7 +2,7 @@ import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { type FollowedFile, followFile } from './follow-file.ts';
 import { readFileText } from './read-file-text.ts';
 
-/** PEM; or where it is. */
+/** A certificate and its private key, in PEM; or where they are. */
 export interface KeyPair {
   readonly cert: string;
   readonly key: string;

@@ -1,8 +1,8 @@
 import type { ValidatingAdmissionPolicySpec } from '@berth/kube';
+import { each, inTurns, type Steps } from '../../api-server/decoding/in-steps.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child, duplicate, invalid, notSupported, required, tooMany } from '../../api-server/resources/field.ts';
 import { qualifiedName } from '../../api-server/resources/names.ts';
-import { each, inTurns, type Steps } from '../in-steps.ts';
 import { boolType, type CelType, nullType, stringType } from '../language/cel-type.ts';
 import { ExpressionCompiler } from './expression-compiler.ts';
 import type { MatchCondition } from './match-conditions.ts';

@@ -1,7 +1,7 @@
 import type { MutatingAdmissionPolicySpec } from '@berth/kube';
+import { each, inTurns, type Steps } from '../../api-server/decoding/in-steps.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child, invalid, notSupported, required } from '../../api-server/resources/field.ts';
-import { each, inTurns, type Steps } from '../in-steps.ts';
 import type { CelType } from '../language/cel-type.ts';
 import { checkingConditions, checkingVariables } from './check-expressions.ts';
 import { mutationCompiler } from './compile-mutations.ts';

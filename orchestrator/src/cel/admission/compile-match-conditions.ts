@@ -1,4 +1,4 @@
-import { each, inTurns, type Steps } from '../in-steps.ts';
+import { each, inTurns, type Steps } from '../../api-server/decoding/in-steps.ts';
 import { boolType } from '../language/cel-type.ts';
 import type { Decide } from '../library/authorization.ts';
 import type { SentInput } from '../offload/evaluation-task.ts';

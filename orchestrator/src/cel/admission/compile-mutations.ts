@@ -1,5 +1,5 @@
 import type { MutatingAdmissionPolicySpec } from '@berth/kube';
-import { each, type Steps } from '../in-steps.ts';
+import { each, type Steps } from '../../api-server/decoding/in-steps.ts';
 import type { Decide } from '../library/authorization.ts';
 import type { SentInput } from '../offload/evaluation-task.ts';
 import { isList } from '../values/cel-list.ts';

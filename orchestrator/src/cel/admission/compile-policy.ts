@@ -1,5 +1,5 @@
 import type { ValidatingAdmissionPolicySpec } from '@berth/kube';
-import { each, type Steps } from '../in-steps.ts';
+import { each, type Steps } from '../../api-server/decoding/in-steps.ts';
 import { boolType, nullType, stringType } from '../language/cel-type.ts';
 import type { Decide } from '../library/authorization.ts';
 import type { SentInput } from '../offload/evaluation-task.ts';

@@ -1,5 +1,5 @@
+import type { Steps } from '../../api-server/decoding/in-steps.ts';
 import { Environment, type Program } from '../environment.ts';
-import type { Steps } from '../in-steps.ts';
 import { type CelType, dynType, listOf, mapOf, objectType } from '../language/cel-type.ts';
 import type { FunctionDeclaration } from '../language/declarations.ts';
 import type { ObjectDeclaration } from '../language/type-provider.ts';

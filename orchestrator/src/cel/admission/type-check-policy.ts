@@ -6,8 +6,8 @@ import {
   type ValidatingAdmissionPolicySpec,
 } from '@berth/kube';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
+import { inTurns, type Steps } from '../../api-server/decoding/in-steps.ts';
 import { type DeclType, declTypeOf, objectsOf } from '../crd/decl-type.ts';
-import { inTurns, type Steps } from '../in-steps.ts';
 import { ExpressionCompiler } from './expression-compiler.ts';
 
 export interface PolicyKind {

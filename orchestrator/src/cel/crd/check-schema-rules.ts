@@ -5,10 +5,10 @@ import {
   type JsonSchema,
   someSchema,
 } from '../../api-server/custom-resources/schema/json-schema.ts';
+import { each, type Steps } from '../../api-server/decoding/in-steps.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
 import { child, forbidden, internalError, invalid } from '../../api-server/resources/field.ts';
 import { unlimited } from '../estimate/cost-range.ts';
-import { each, type Steps } from '../in-steps.ts';
 import { type CompiledRule, compilingRules } from './compiled-rule.ts';
 import type { SchemaCheck } from './crd-rules.ts';
 import { type DeclType, declTypeOf } from './decl-type.ts';

@@ -1,6 +1,6 @@
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
+import { inTurns } from '../../api-server/decoding/in-steps.ts';
 import { TooLong } from '../evaluation/cost-meter.ts';
-import { inTurns } from '../in-steps.ts';
 import { evaluateAside, patience } from '../offload/evaluation-thread.ts';
 import type { RuleInput, RuleVerdict, SchemaRules } from './crd-rules.ts';
 import { ruleTree } from './rule-node.ts';

@@ -1,7 +1,7 @@
 import { findFieldPath } from '../../api-server/custom-resources/schema/field-path.ts';
 import type { JsonSchema, ValidationRule } from '../../api-server/custom-resources/schema/json-schema.ts';
+import { each, type Steps } from '../../api-server/decoding/in-steps.ts';
 import { Environment, type Program } from '../environment.ts';
-import { each, type Steps } from '../in-steps.ts';
 import { type Expr, partsOf } from '../language/ast.ts';
 import { optionalOf } from '../language/cel-type.ts';
 import { type DeclType, objectsOf, sizesOf } from './decl-type.ts';

@@ -1,7 +1,7 @@
 import type { CustomResourceDefinitionSpec } from '@berth/kube';
 import { internalSpec } from '../../api-server/custom-resources/definition/internal-spec.ts';
+import { inTurns } from '../../api-server/decoding/in-steps.ts';
 import type { FieldError } from '../../api-server/resource-definition.ts';
-import { inTurns } from '../in-steps.ts';
 import { checkingSchemaRules } from './check-schema-rules.ts';
 import { defaultRuleErrors } from './default-rule-errors.ts';
 

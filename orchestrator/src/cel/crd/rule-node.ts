@@ -5,7 +5,7 @@ import {
   type JsonSchema,
   propertyOf,
 } from '../../api-server/custom-resources/schema/json-schema.ts';
-import { each, type Steps } from '../in-steps.ts';
+import { each, type Steps } from '../../api-server/decoding/in-steps.ts';
 import { type CompiledRule, compilingRules } from './compiled-rule.ts';
 import { type DeclType, declTypeOf } from './decl-type.ts';
 import { escapeName } from './escape-name.ts';

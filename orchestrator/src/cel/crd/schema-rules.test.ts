@@ -1,7 +1,7 @@
 import { parseJsonStrict } from '@berth/kube';
 import { expect, test } from 'vitest';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
-import { atOnce } from '../in-steps.ts';
+import { atOnce } from '../../api-server/decoding/in-steps.ts';
 import { checkingSchemaRules } from './check-schema-rules.ts';
 import { compileSchemaRules } from './compile-schema-rules.ts';
 import type { RuleInput, RuleVerdict } from './crd-rules.ts';

@@ -1,6 +1,7 @@
 import type { MutatingAdmissionPolicySpec, ValidatingAdmissionPolicySpec } from '@berth/kube';
 import type { Attributes } from '../../api-server/authorizer.ts';
 import type { JsonSchema } from '../../api-server/custom-resources/schema/json-schema.ts';
+import { atOnce } from '../../api-server/decoding/in-steps.ts';
 import { CompiledConditions } from '../admission/compile-match-conditions.ts';
 import { CompiledMutations, type Mutation } from '../admission/compile-mutations.ts';
 import { CompiledPolicy, type PolicyVerdict } from '../admission/compile-policy.ts';
@@ -9,7 +10,6 @@ import type { ExpressionInput, MatchCondition, MatchVerdict } from '../admission
 import type { RuleInput, RuleVerdict } from '../crd/crd-rules.ts';
 import { ruleTree } from '../crd/rule-node.ts';
 import { RuleRun } from '../crd/validate-rules.ts';
-import { atOnce } from '../in-steps.ts';
 
 /** What expressions see, as far as it can be sent to another thread. */
 export type SentInput = Omit<ExpressionInput, 'authorizer'>;

@@ -2,11 +2,11 @@ import { ApiError, type MutatingAdmissionPolicyBindingSpec, type MutatingAdmissi
 import { CompiledMutations, type Mutation } from '../../../cel/admission/compile-mutations.ts';
 import { withDecisions } from '../../../cel/admission/decisions.ts';
 import type { MatchVerdict } from '../../../cel/admission/match-conditions.ts';
-import { inTurns } from '../../../cel/in-steps.ts';
 import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
 import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
 import { evaluatingCost } from '../../decoding/costs.ts';
+import { inTurns } from '../../decoding/in-steps.ts';
 import { breathe, isLarge, markLarge } from '../../decoding/large-bodies.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';

@@ -1,11 +1,11 @@
 import { ApiError, type ValidatingAdmissionPolicyBindingSpec, type ValidatingAdmissionPolicySpec } from '@berth/kube';
 import { CompiledPolicy, type PolicyVerdict } from '../../../cel/admission/compile-policy.ts';
 import { withDecisions } from '../../../cel/admission/decisions.ts';
-import { inTurns } from '../../../cel/in-steps.ts';
 import type { SentInput } from '../../../cel/offload/evaluation-task.ts';
 import { evaluateAside, patience } from '../../../cel/offload/evaluation-thread.ts';
 import type { Authorizer } from '../../authorizer.ts';
 import { evaluatingCost } from '../../decoding/costs.ts';
+import { inTurns } from '../../decoding/in-steps.ts';
 import { turns } from '../../decoding/turns.ts';
 import type { PolicyCheckResult, PolicyMetrics } from '../../metrics/policy-metrics.ts';
 import type { AnyObject, ResourceDefinition } from '../../resource-definition.ts';

@@ -1,11 +1,11 @@
 import { setImmediate } from 'node:timers/promises';
 import { expect, test } from 'vitest';
+import { inTurns } from '../api-server/decoding/in-steps.ts';
 import { conditionErrors, policyExpressionErrors } from './admission/check-expressions.ts';
 import { mutationExpressionErrors } from './admission/check-mutations.ts';
 import { CompiledPolicy } from './admission/compile-policy.ts';
 import { typeWarnings } from './admission/type-check-policy.ts';
 import { compileSchemaRules } from './crd/compile-schema-rules.ts';
-import { inTurns } from './in-steps.ts';
 
 const long = Array(1000).fill('true').join(' && ');
 const conditions = Array.from({ length: 20 }, (_, i) => ({ name: `c${i}`, expression: long }));

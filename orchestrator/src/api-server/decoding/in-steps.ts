@@ -1,4 +1,4 @@
-import { turns } from '../api-server/decoding/turns.ts';
+import { turns } from './turns.ts';
 
 /** Work in steps: before each it says what that takes, in units of {@link turns}. */
 export type Steps<T> = Generator<number, T, void>;
