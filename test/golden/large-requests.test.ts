@@ -1,8 +1,6 @@
-import { setImmediate } from 'node:timers/promises';
-import { setFlagsFromString } from 'node:v8';
-import { runInNewContext } from 'node:vm';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { anApiServer } from '../harness/api-server.ts';
+import { collectGarbage } from '../harness/collect-garbage.ts';
 import { eventually } from '../harness/eventually.ts';
 import { aWebhookServer } from '../harness/webhook-server.ts';
 import { allow, patch } from '../harness/webhook-world.ts';
@@ -72,13 +70,6 @@ async function longestTurn(run: () => Promise<unknown>): Promise<number> {
   look();
   clearInterval(timer);
   return longest;
-}
-
-/** What was written or read is known for as long as its room is not needed. */
-async function forget(): Promise<void> {
-  setFlagsFromString('--expose-gc');
-  await setImmediate();
-  (runInNewContext('gc') as () => void)();
 }
 
 test('a ConfigMap of 20,000 keys is kept, with who owns each, and changed by a small patch', async () => {
@@ -271,7 +262,7 @@ test('what is selected beside large objects is told without their being read', a
   const names = (told: string) => [...told.matchAll(/"size":"(\w+)"/g)].map(([, name]) => name);
   const told = async (path: string) => names((await server.send({ method: 'GET', path: namespace + path })).text);
   await told('/secrets?fieldSelector=type%3Dexample.com/small');
-  await forget();
+  await collectGarbage();
   let answers: unknown;
   const longest = await longestTurn(async () => {
     answers = [

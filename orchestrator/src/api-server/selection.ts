@@ -49,10 +49,14 @@ export function selectionOf(definition: ResourceDefinition, selectors: Selectors
   return atOnce(selectionSteps(definition, selectors));
 }
 
-/** The same in turns of the event loop: a selector may have a hundred thousand terms. */
-export function selectionInTurns(definition: ResourceDefinition, selectors: Selectors): Promise<Selection> {
-  return inTurns(selectionSteps(definition, selectors));
+/** The same, in turns of the event loop where it is long: a selector may have a hundred thousand terms. */
+export function selectionInTurns(definition: ResourceDefinition, selectors: Selectors): Selection | Promise<Selection> {
+  const isLong = selectors.labelSelector.length + selectors.fieldSelector.length > shortSelectors;
+  return isLong ? inTurns(selectionSteps(definition, selectors)) : selectionOf(definition, selectors);
 }
+
+/** Signs, of which a term has two and more: read in a millisecond. */
+const shortSelectors = 4096;
 
 function* selectionSteps(
   definition: ResourceDefinition,

@@ -28,7 +28,8 @@ export async function watchObjects(
 ): Promise<Answer> {
   const options = listOptionsOf(request.query, 'watch');
   const fieldSelector = fieldsOf(options, name, definition);
-  const selection = await selectionInTurns(definition, { ...options, fieldSelector });
+  const read = selectionInTurns(definition, { ...options, fieldSelector });
+  const selection = read instanceof Promise ? await read : read;
   const after = revisionOf(options.resourceVersion);
   const seconds = options.timeoutSeconds || context.minRequestTimeoutSeconds * (1 + context.rng.next());
   const watch = new ObjectWatch({
